@@ -1,0 +1,414 @@
+"""From the i2b2 2012 XML to one example per TLINK: `train.txt` and `test.txt`.
+
+    python3 data_process_i2b2.py [--corpus DIR]
+
+DIR/2012-07-15.original-annotation.release/*.xml  ->  DIR/train.txt
+DIR/ground_truth/merged_xml/*.xml                 ->  DIR/test.txt
+
+Each line is guid <TAB> target <TAB> context <TAB> label. A document of the corpus is
+
+    <ClinicalNarrativeTemporalAnnotation>
+    <TEXT><![CDATA[ the note ]]></TEXT>
+    <TAGS>
+    <EVENT id="E0" start="65" end="73" text="improved" modality="FACTUAL" polarity="POS" type="OCCURRENCE" />
+    <SECTIME id="S0" start="18" end="28" text="03/02/2001" type="ADMISSION" dvalue="2001-03-02" />
+    <TLINK id="TL0" fromID="E0" fromText="improved" toID="S0" toText="03/02/2001" type="AFTER" />
+    </TAGS>
+    </ClinicalNarrativeTemporalAnnotation>
+"""
+import argparse
+import os
+import re
+from collections import Counter
+from typing import NamedTuple, Optional
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import DefusedXMLParser, ParseError
+
+from errors import InputError, run_main
+from files import replacing
+from labels import LABELS
+
+PROJECT = os.path.dirname(os.path.abspath(__file__))
+DEFAULT_CORPUS = os.path.join(PROJECT, "corpus", "i2b2")
+
+TRAIN_FOLDER = "2012-07-15.original-annotation.release"
+TEST_FOLDER = os.path.join("ground_truth", "merged_xml")
+
+MENTION_TAGS = ("EVENT", "TIMEX3", "SECTIME")
+TLINK_ATTRIBUTES = ("fromID", "fromText", "toID", "toText", "type")
+
+# Notes of the corpus are below 100 kB and 1,000 tags. The limits bound the time and the memory that a hostile
+# file costs.
+MAX_BYTES = 4 * 1000 * 1000
+MAX_TAGS = 100 * 1000
+
+GETTING_THE_CORPUS = (
+    "The corpus is licensed: ask the n2c2 / DBMI data portal for \"2012 Temporal Relations\" and unpack "
+    "2012-07-15.original-annotation.release.tar.gz and 2012-08-08.test-data.event-timex-groundtruth.tar.gz, "
+    f"so that the corpus folder holds {TRAIN_FOLDER}/*.xml and {TEST_FOLDER}/*.xml (or name another folder "
+    "with --corpus DIR). `python3 run_i2b2.py demo` works without it.")
+
+
+class Mention(NamedTuple):
+    """An EVENT, TIMEX3 or SECTIME tag.
+
+    The offsets are the file's own, counted from 1. Corpora differ in whether the line break after
+    `<![CDATA[`, the first character of `Document.text`, is counted, and whether a CRLF counts as one or two;
+    annotators' slips and ampersands rewritten by `entities="upstream"` shift more. So compare the text there
+    with `text` before relying on them.
+    """
+    tag: str  # EVENT, TIMEX3 or SECTIME
+    id: str
+    start: Optional[int]  # None where the attribute is absent or not a number
+    end: Optional[int]
+    text: str
+    type: str
+    attributes: dict  # every attribute of the tag, as in the file
+
+
+class Tlink(NamedTuple):
+    """A TLINK tag: what `from` is to `to`."""
+    id: str  # not always unique in its document
+    from_id: str  # a mention's id, or a literal such as "Admission"
+    from_text: str
+    to_id: str
+    to_text: str
+    type: str  # one of LABELS, or "" where the annotators left it empty
+
+
+class Document(NamedTuple):
+    """One annotated note; mentions and TLINKs are in the order of the file."""
+    name: str  # the file's name without .xml
+    text: str  # the whole content of TEXT
+    mentions: tuple
+    tlinks: tuple
+
+
+class Example(NamedTuple):
+    """One TLINK as the classifier sees it; none of the strings holds a tab or a line break."""
+    guid: str  # DOCUMENT_TLINKID
+    target: str  # fromText toText
+    context: str  # the whole note on one line
+    label: str  # one of LABELS
+    document: str
+    tlink: str
+    from_id: str
+    to_id: str
+
+
+class Split(NamedTuple):
+    """The documents of one folder and their examples."""
+    documents: list
+    examples: list
+
+
+# ----------------------------------------------------------------------------------------------- one document
+
+def read_document(path, entities="upstream", require_text=True):
+    """Read one i2b2 XML file.
+
+    Parameters
+    ----------
+    path : str or path-like; its name without .xml becomes the document's.
+    entities : "upstream": the rule of the published code, applied to the raw file before it is parsed, so
+        that entities become words too: ` & ` is one space, any other `&` is ` and `.
+        "decoded": XML as XML. An ampersand that begins no entity of XML's own stands for itself.
+    require_text : False accepts what holds no text of the note: no TEXT element, TLINKs without fromText and
+        toText. All of these are then "".
+
+    Returns
+    -------
+    Document
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, is not UTF-8 or not well-formed, has a document type declaration (nothing
+        of it is expanded or fetched), exceeds `MAX_BYTES` or `MAX_TAGS`, has no TEXT or no TAGS, or has a
+        TLINK that lacks an attribute or is of an unknown type. No message holds text of the note.
+    """
+    path = os.fspath(path)
+    treat_ampersands = {"upstream": replace_ampersands, "decoded": escape_stray_ampersands}[entities]
+    source = treat_ampersands(_read_utf8(path))
+    content = _parse(path, source, require_text)
+    if content.text is None and require_text:
+        raise InputError(f"{path} has no TEXT element: it is not an annotated note of the i2b2 2012 corpus. "
+                         "Restore it from the archive, or take it out of the folder.")
+    if not content.has_tags:
+        raise InputError(f"{path} has no TAGS element, so it carries no annotation. "
+                         "Restore it from the archive, or take it out of the folder.")
+    name = re.sub(r"\.xml$", "", os.path.basename(path), flags=re.IGNORECASE)
+    return Document(name, content.text or "", tuple(content.mentions), tuple(content.tlinks))
+
+
+def replace_ampersands(source):
+    """Upstream's rule on the raw file: ` & ` becomes one space, any other `&` becomes ` and `."""
+    return source.replace(" & ", " ").replace("&", " and ")
+
+
+# Comments and CDATA first: in them an ampersand is literal already. `\Z` ends one that is never closed, which
+# keeps the search linear in the length of the file.
+_AMPERSAND = re.compile(r"(<!--.*?(?:-->|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z))"
+                        r"|&(?!(?:amp|lt|gt|quot|apos|#[0-9]+|#x[0-9a-fA-F]+);)", re.DOTALL)
+
+
+def escape_stray_ampersands(source):
+    """Write every `&` that begins no entity as `&amp;`, so that the parser gives it back as it stands."""
+    return _AMPERSAND.sub(lambda match: match.group(1) or "&amp;", source)
+
+
+def _read_utf8(path):
+    try:
+        with open(path, "rb") as source:
+            raw = source.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}. Check the path and its "
+                         "permissions.") from error
+    if not raw.strip():
+        raise InputError(f"{path} is empty. Restore it from the archive, or take it out of the folder.")
+    if len(raw) > MAX_BYTES:
+        raise InputError(f"{path} is larger than {MAX_BYTES // 10**6} MB, which no annotated note is. "
+                         "Take it out of the folder.")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        # `from None`: the decoding error would carry the bytes of the note along.
+        raise InputError(f"{path} is not UTF-8: line {line} has a byte of another encoding. Convert the "
+                         "file, for example with `iconv -f ISO-8859-1 -t UTF-8`.") from None
+
+
+def _parse(path, source, require_text):
+    content = _Content(path, require_text)
+    parser = DefusedXMLParser(target=content, forbid_dtd=True)
+    content.line = lambda: parser.parser.CurrentLineNumber
+    try:
+        parser.feed(source)
+        parser.close()
+    except DefusedXmlException:
+        raise InputError(f"{path} has a document type declaration (<!DOCTYPE ...>), which no file of the "
+                         "corpus has. It could define entities that grow without bound or read other files, "
+                         "so it is refused; delete the declaration if you trust the rest.") from None
+    except ParseError as error:
+        # The line alone: rewritten ampersands move the column.
+        reason = str(error).split(":")[0]
+        raise InputError(f"{path} is not well-formed XML: {reason} at line {error.position[0]}. Correct the "
+                         "file, or restore it from the archive.") from None
+    return content
+
+
+class _Content:
+    """Collects TEXT and TAGS from the parser's events.
+
+    Unlike a tree of the whole file, it keeps nothing it has no use for and knows the line of a faulty tag.
+    """
+
+    def __init__(self, path, require_text):
+        self.path = path
+        self.require_text = require_text
+        self.line = None  # a function: the line the parser is at; set once there is a parser
+        self.text = None
+        self.has_tags = False
+        self.mentions = []
+        self.tlinks = []
+        self._open = []  # names of the open elements, the root first
+        self._count = 0
+        self._pieces = []
+
+    def start(self, tag, attributes):
+        self._count += 1
+        if self._count > MAX_TAGS:
+            raise InputError(f"{self.path} has more than {MAX_TAGS} tags, which no annotated note has. "
+                             "Take it out of the folder.")
+        self._open.append(tag)
+        section = self._open[1] if len(self._open) > 1 else None
+        if section == "TEXT" and len(self._open) == 2 and self.text is not None:
+            raise InputError(f"{self.path} has a second TEXT element at line {self.line()}: keep one note "
+                             "in a file.")
+        if section != "TAGS":
+            return
+        self.has_tags = True
+        if tag in MENTION_TAGS:
+            self.mentions.append(_mention(tag, attributes))
+        elif tag == "TLINK":
+            if not self.require_text:
+                attributes = dict({"fromText": "", "toText": ""}, **attributes)
+            self.tlinks.append(_tlink(self.path, self.line(), attributes))
+
+    def data(self, piece):
+        if self._open[1:2] == ["TEXT"]:
+            self._pieces.append(piece)
+
+    def end(self, _):
+        if self._open[1:] == ["TEXT"]:
+            self.text = "".join(self._pieces)
+        self._open.pop()
+
+    def close(self):
+        """Part of the parser's protocol; there is nothing left to do."""
+
+
+def _mention(tag, attributes):
+    start, end = _offset(attributes.get("start")), _offset(attributes.get("end"))
+    return Mention(tag, attributes.get("id", ""), start, end, attributes.get("text", ""),
+                   attributes.get("type", ""), attributes)
+
+
+def _offset(value):
+    # Nine digits are beyond any file that is read at all, and int() is slow on very long ones.
+    return int(value) if value and re.match(r"\s*[0-9]{1,9}\s*\Z", value) else None
+
+
+def _tlink(path, line, attributes):
+    if "id" not in attributes:
+        raise InputError(f"{path}: the TLINK at line {line} has no id. Correct it, or restore the file.")
+    identifier = attributes["id"]
+    where = f"{path}: TLINK {_shortened(identifier)} at line {line}"
+    missing = [name for name in TLINK_ATTRIBUTES if name not in attributes]
+    if missing:
+        raise InputError(f"{where} has no {', '.join(missing)}. Correct it, or restore the file.")
+    label = attributes["type"].strip().upper()
+    if label and label not in LABELS:
+        raise InputError(f"{where} has the unknown type \"{_shortened(attributes['type'])}\". Correct it to "
+                         f"one of {', '.join(LABELS)}, or leave it empty to leave the TLINK out.")
+    return Tlink(identifier, attributes["fromID"], attributes["fromText"], attributes["toID"],
+                 attributes["toText"], label)
+
+
+def _shortened(value, length=40):
+    return one_line(value if len(value) <= length else value[:length] + "...")
+
+
+# --------------------------------------------------------------------------------------- folders and examples
+
+def read_folder(folder, entities="upstream"):
+    """Read the *.xml files of a folder, in the order of the documents' names.
+
+    Files of other kinds, and the `._*.xml` that unpacking on a Mac leaves, are passed over.
+
+    Raises
+    ------
+    InputError
+        If the folder is missing, holds no XML file, or a file of it is unusable (see `read_document`).
+    """
+    folder = os.fspath(folder)
+    try:
+        names = xml_names(folder)
+    except OSError as error:
+        raise InputError(f"the folder {folder} cannot be read: {error.strerror}. "
+                         f"{GETTING_THE_CORPUS}") from error
+    if not names:
+        raise InputError(f"the folder {folder} holds no XML file. {GETTING_THE_CORPUS}")
+    return [read_document(os.path.join(folder, name), entities) for name in names]
+
+
+def xml_names(folder):
+    """The file names of a folder's documents, as `read_folder` takes them; OSError if it cannot be listed."""
+    names = [name for name in os.listdir(folder)
+             if name.lower().endswith(".xml") and not name.startswith("._")]
+    return sorted(names, key=lambda name: (name[:-len(".xml")], name))
+
+
+def examples(document):
+    """Return a document's TLINKs that have a type as a list of `Example`, in the order of the file.
+
+    Raises
+    ------
+    InputError
+        If the note is blank: there is nothing to classify its TLINKs by.
+    """
+    # Each line break is one space, inner runs of spaces stay: upstream's context, held to the byte by tests.
+    context = one_line(document.text).strip()
+    if document.tlinks and not context:
+        raise InputError(f"{document.name}.xml has TLINKs but an empty TEXT. Restore it from the archive, or "
+                         "take it out of the folder.")
+    return [Example(guid=one_line(f"{document.name}_{tlink.id}"),
+                    target=one_line(f"{tlink.from_text} {tlink.to_text}"),
+                    context=context,
+                    label=tlink.type,
+                    document=one_line(document.name),
+                    tlink=one_line(tlink.id),
+                    from_id=one_line(tlink.from_id),
+                    to_id=one_line(tlink.to_id))
+            for tlink in document.tlinks if tlink.type]
+
+
+_BREAKS = str.maketrans("\t\r\n", "   ")
+
+
+def one_line(text):
+    """`text` with every tab and line break as a space, so that it is one field of a tab-separated line."""
+    return text.translate(_BREAKS)
+
+
+def read_split(folder, entities="upstream"):
+    """Read a folder's documents and make their examples; returns `Split`, raises `InputError`."""
+    documents = read_folder(folder, entities)
+    return Split(documents, [example for document in documents for example in examples(document)])
+
+
+def summary(name, split):
+    """One line on a split: documents, TLINKs, those left out for want of a type, examples per label."""
+    tlinks = sum(len(document.tlinks) for document in split.documents)
+    counts = Counter(example.label for example in split.examples)
+    per_label = ", ".join(f"{label} {counts[label]}" for label in LABELS)
+    return (f"{name}: {len(split.documents)} documents, {tlinks} TLINKs, {tlinks - len(split.examples)} left "
+            f"out (no type); {per_label}")
+
+
+def to_tsv(rows):
+    """Examples as the text of `train.txt`: guid, target, context, label, one line each."""
+    return "".join(f"{row.guid}\t{row.target}\t{row.context}\t{row.label}\n" for row in rows)
+
+
+# ------------------------------------------------------------------------------------------- the whole corpus
+
+def check_corpus_folder(corpus):
+    """Raise an `InputError` that says what a corpus folder lacks and where it is had, if it lacks anything."""
+    missing = [folder for folder in (corpus, os.path.join(corpus, TRAIN_FOLDER), os.path.join(corpus, TEST_FOLDER))
+               if not os.path.isdir(folder)]
+    if missing:
+        raise InputError(f"the corpus folder {missing[0]} does not exist. {GETTING_THE_CORPUS}")
+
+
+def process_corpus(corpus, entities="upstream"):
+    """Read both splits of a corpus folder, write its train.txt and test.txt, print a summary line of each.
+
+    Returns
+    -------
+    (train, test) : two `Split`
+
+    Raises
+    ------
+    InputError
+        If a folder or document is missing or unusable, or the files cannot be written; then neither is.
+    """
+    corpus = os.fspath(corpus)
+    check_corpus_folder(corpus)
+    train = read_split(os.path.join(corpus, TRAIN_FOLDER), entities)
+    test = read_split(os.path.join(corpus, TEST_FOLDER), entities)
+    train_path, test_path = os.path.join(corpus, "train.txt"), os.path.join(corpus, "test.txt")
+    try:
+        # Both are complete on the disk before either takes its place.
+        with replacing(train_path) as train_part, replacing(test_path) as test_part:
+            for part, split in ((train_part, train), (test_part, test)):
+                with open(part, "w", encoding="utf-8", newline="\n") as out:
+                    out.write(to_tsv(split.examples))
+    except OSError as error:
+        raise InputError(f"{train_path} and {test_path} cannot be written: {error.strerror}. Check the "
+                         "permissions of the folder and the space on the disk.") from error
+    for name, split, path in (("train", train, train_path), ("test", test, test_path)):
+        print(f"{summary(name, split)} -> {path}")
+    return train, test
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Make train.txt and test.txt from the i2b2 2012 XML.")
+    parser.add_argument("--corpus", metavar="DIR", default=DEFAULT_CORPUS,
+                        help="folder of the corpus (default: corpus/i2b2 in the project)")
+    process_corpus(parser.parse_args().corpus)
+
+
+if __name__ == "__main__":
+    run_main(main)

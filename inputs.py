@@ -1,0 +1,130 @@
+"""Everything a run reads: corpus and BERT, checked before anything slow starts, and the features made of them."""
+import hashlib
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+import data_process_i2b2
+import features as feature_maker
+import modeling
+import pretrained
+from console import say
+from errors import InputError
+from tokenization import WordPieceTokenizer, load_vocab
+
+
+class Bert(NamedTuple):
+    """A pre-trained BERT that has been checked; its weights are still on the disk."""
+
+    folder: object       # paths.BertFolder
+    config: modeling.BertConfig
+    vocab: dict          # word piece -> id
+    fingerprint: dict    # file name -> SHA-256
+
+
+class Corpus(NamedTuple):
+    """Both splits of a corpus."""
+
+    folder: object       # paths.CorpusFolder
+    train: data_process_i2b2.Split
+    test: data_process_i2b2.Split
+    fingerprint: dict    # "train", "test" -> SHA-256 of the split's TSV
+
+
+def check_folders(corpus, bert):
+    """Check that both folders are there, before anything is read; one InputError tells all that is missing.
+
+    Parameters
+    ----------
+    corpus : paths.CorpusFolder
+    bert : paths.BertFolder
+    """
+    problems = []
+    for check, folder in ((data_process_i2b2.check_corpus_folder, corpus.root), (pretrained.check_bert_folder, bert)):
+        try:
+            check(folder)
+        except InputError as error:
+            problems.append(str(error))
+    if problems:
+        raise InputError(" Besides, ".join(problems))
+
+
+def read_bert(folder, settings):
+    """Check a BERT folder against its own files and the settings.
+
+    Parameters
+    ----------
+    folder : paths.BertFolder
+    settings : settings.Settings
+
+    Raises
+    ------
+    InputError : files missing or unreadable, a vocabulary larger than the word embeddings, seq_length longer than BERT's
+        positions or too short for the convolutions.
+    """
+    config_path, _ = pretrained.check_bert_folder(folder)
+    config, vocab = modeling.load_config(config_path), load_vocab(folder.vocab)
+    if len(vocab) != config.vocab_size:
+        raise InputError(f"{folder.vocab} has {len(vocab)} word pieces, but {config_path} says vocab_size "
+                         f"{config.vocab_size}: the two are of different models. Copy the whole folder again.")
+    if settings.seq_length > config.max_position_embeddings:
+        raise InputError(f"seq_length {settings.seq_length} is longer than the {config.max_position_embeddings} positions "
+                         f"of the BERT in {folder.root}; use --set seq_length={config.max_position_embeddings} or less.")
+    if settings.seq_length < max(settings.filter_sizes):
+        raise InputError(f"seq_length {settings.seq_length} is shorter than the widest of filter_sizes "
+                         f"{settings.filter_sizes}; use a longer seq_length.")
+    return Bert(folder, config, vocab, pretrained.fingerprint(folder))
+
+
+def read_corpus(folder):
+    """Read both splits, write train.txt and test.txt beside them, print a line on each.
+
+    Parameters
+    ----------
+    folder : paths.CorpusFolder
+
+    Raises
+    ------
+    InputError : a document or folder is missing or unusable, or a split has no TLINK of a known label.
+    """
+    train, test = data_process_i2b2.process_corpus(folder.root)
+    for split, path in ((train, folder.train_xml), (test, folder.test_xml)):
+        if not split.examples:
+            raise InputError(f"{path} has no TLINK with a type: there is nothing to learn from or to score.")
+    both = sorted({document.name for document in train.documents} & {document.name for document in test.documents})
+    if both:
+        more = " ..." if len(both) > 5 else ""
+        say(f"warning: {len(both)} documents are in training and in test: {', '.join(both[:5])}{more}; "
+            "scores on them say little about new notes")
+    digest = {name: hashlib.sha256(data_process_i2b2.to_tsv(split.examples).encode("utf-8")).hexdigest()
+              for name, split in (("train", train), ("test", test))}
+    return Corpus(folder, train, test, digest)
+
+
+def split_features(corpus, bert, settings, name):
+    """Features of one split ("train" or "test"), from the cache beside the corpus where it has them."""
+    examples = getattr(corpus, name).examples
+    tokenizer = WordPieceTokenizer(bert.vocab, settings.do_lower_case)
+    made, cached = feature_maker.cached_features(examples, tokenizer, settings, corpus.folder.features, name)
+    say(f"{name}: features of {len(examples)} examples " + ("from" if cached else "made and kept in") + f" {corpus.folder.features}")
+    return made
+
+
+def train_and_dev(corpus, bert, settings):
+    """Training features, and the dev features that the best model is chosen on.
+
+    With `dev` = `test` (the paper's code) dev is the test split; otherwise that share of the training documents,
+    drawn with the seed, at least one of them, is held out whole.
+    """
+    train = split_features(corpus, bert, settings, "train")
+    if settings.dev == "test":
+        return train, split_features(corpus, bert, settings, "test")
+    names = sorted({example.document for example in corpus.train.examples})
+    count = min(math.ceil(float(settings.dev) * len(names)), len(names) - 1)
+    if count < 1:
+        raise InputError(f"dev={settings.dev}: with one training document none can be held out; use --set dev=test.")
+    held_out = {names[number] for number in np.random.RandomState(settings.seed).permutation(len(names))[:count]}
+    is_dev = np.array([example.document in held_out for example in corpus.train.examples])
+    say(f"dev: {is_dev.sum()} examples of {count} training documents, held out")
+    return train.rows(~is_dev), train.rows(is_dev)

@@ -1,0 +1,152 @@
+"""BERT (Devlin et al. 2019) as Google released it: post-layer-norm Transformer encoder, its variable names.
+
+Shapes below: batch B, sequence S, width H (hidden_size), heads A, width of a head D = H / A. The hidden states
+travel as [B * S, H]: every dense layer is one matrix product.
+"""
+import json
+import os
+from typing import NamedTuple
+
+import layers
+from errors import InputError
+from runtime import tf
+
+
+class BertConfig(NamedTuple):
+    """Sizes and rates of a BERT, under the names of `bert_config.json`."""
+
+    vocab_size: int
+    hidden_size: int = 768
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    intermediate_size: int = 3072
+    max_position_embeddings: int = 512
+    type_vocab_size: int = 2
+    hidden_dropout_prob: float = 0.1
+    attention_probs_dropout_prob: float = 0.1
+    initializer_range: float = 0.02
+
+
+def load_config(path):
+    """Read `bert_config.json` (Google) or `config.json` (Hugging Face); keys this model does not use are passed over.
+
+    Raises
+    ------
+    InputError : not JSON, not a BERT, a size missing or impossible, an activation other than gelu.
+    """
+    try:
+        with open(path, encoding="utf-8") as source:
+            entries = json.load(source)
+        config = BertConfig(**{key: entries[key] for key in BertConfig._fields if key in entries})
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); the BERT folder needs its configuration.")
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not the configuration of a BERT ({error}).")
+    if entries.get("model_type", "bert") != "bert":
+        raise InputError(f"{path}: model_type is {entries['model_type']}; only BERT models fit (BERT, BioBERT, ClinicalBERT ...).")
+    if not str(entries.get("hidden_act", "gelu")).startswith("gelu"):
+        raise InputError(f"{path}: hidden_act is {entries['hidden_act']}; this BERT uses gelu.")
+    sizes = [key for key, value in config._asdict().items()
+             if not key.endswith(("prob", "range")) and not (isinstance(value, int) and value > 0)]
+    if sizes:
+        raise InputError(f"{path}: {', '.join(sizes)} must be whole numbers above 0.")
+    if config.hidden_size % config.num_attention_heads:
+        raise InputError(f"{path}: hidden_size {config.hidden_size} is not a multiple of "
+                         f"num_attention_heads {config.num_attention_heads}.")
+    return config
+
+
+class BertModel:
+    """The encoder's graph, under the variable scope `bert`.
+
+    Parameters
+    ----------
+    config : BertConfig
+    input_ids, input_mask, segment_ids : int32 [B, S]
+    dropout : function of (tensor, rate), layers.Dropout in training, layers.no_dropout elsewhere.
+
+    Attributes
+    ----------
+    sequence_output : float32 [B, S, H], the last layer.
+    pooled_output : float32 [B, H], the [CLS] position through the pooler (kept for the checkpoint's sake; BERT-CNN
+        reads the sequence).
+    """
+
+    def __init__(self, config, input_ids, input_mask, segment_ids, dropout=layers.no_dropout):
+        self.config = config
+        self._dropout = dropout
+        self._batch, self._length = tf.shape(input_ids)[0], input_ids.shape[1].value or tf.shape(input_ids)[1]
+        with tf.variable_scope("bert"):
+            with tf.variable_scope("embeddings"):
+                hidden = self._embed(input_ids, segment_ids)
+            # Added to the scores: 0 where there is a word piece, far below every score where there is padding.
+            mask = (1.0 - tf.cast(input_mask[:, None, None, :], tf.float32)) * -10000.0  # [B, 1, 1, S]
+            with tf.variable_scope("encoder"):
+                for number in range(config.num_hidden_layers):
+                    with tf.variable_scope(f"layer_{number}"):
+                        hidden = self._layer(hidden, mask)
+            self.sequence_output = tf.reshape(hidden, [self._batch, self._length, config.hidden_size])
+            with tf.variable_scope("pooler"):
+                self.pooled_output = tf.tanh(self._dense(self.sequence_output[:, 0], config.hidden_size))
+
+    def _embed(self, input_ids, segment_ids):
+        """Sum of word, segment and position embeddings, normalized: float32 [B * S, H]."""
+        config, width = self.config, self.config.hidden_size
+        words = self._variable("word_embeddings", [config.vocab_size, width])
+        segments = self._variable("token_type_embeddings", [config.type_vocab_size, width])
+        positions = self._variable("position_embeddings", [config.max_position_embeddings, width])
+        one_hot = tf.one_hot(tf.reshape(segment_ids, [-1]), config.type_vocab_size)
+        hidden = tf.gather(words, tf.reshape(input_ids, [-1])) + tf.matmul(one_hot, segments)
+        hidden = tf.reshape(hidden, [self._batch, self._length, width]) + positions[None, :self._length]
+        return self._dropout(self._norm(tf.reshape(hidden, [-1, width])), config.hidden_dropout_prob)
+
+    def _layer(self, hidden, mask):
+        """One Transformer layer, [B * S, H] to [B * S, H]."""
+        config, rate = self.config, self.config.hidden_dropout_prob
+        with tf.variable_scope("attention"):
+            with tf.variable_scope("self"):
+                context = self._attend(hidden, mask)
+            with tf.variable_scope("output"):
+                hidden = self._norm(hidden + self._dropout(self._dense(context, config.hidden_size), rate))
+        with tf.variable_scope("intermediate"):
+            wide = layers.gelu(self._dense(hidden, config.intermediate_size))
+        with tf.variable_scope("output"):
+            return self._norm(hidden + self._dropout(self._dense(wide, config.hidden_size), rate))
+
+    def _attend(self, hidden, mask):
+        """Multi-head self-attention, [B * S, H] to [B * S, H] (heads side by side)."""
+        width, heads = self.config.hidden_size, self.config.num_attention_heads
+        head = width // heads
+        kernels, biases = zip(*(self._dense_variables(name, width, width) for name in ("query", "key", "value")))
+        # The three projections are one product; the scores' scale 1 / sqrt(D) goes into the small query kernel.
+        scale = head ** -0.5
+        kernel = tf.concat([kernels[0] * scale, kernels[1], kernels[2]], axis=1)
+        bias = tf.concat([biases[0] * scale, biases[1], biases[2]], axis=0)
+        projected = tf.nn.bias_add(tf.matmul(hidden, kernel), bias)  # [B * S, 3 * H]
+        projected = tf.reshape(projected, [self._batch, self._length, 3, heads, head])
+        query, key, value = tf.unstack(tf.transpose(projected, [2, 0, 3, 1, 4]))  # [B, A, S, D] each
+        scores = tf.matmul(query, key, transpose_b=True) + mask  # [B, A, S, S]
+        weights = self._dropout(tf.nn.softmax(scores), self.config.attention_probs_dropout_prob)
+        context = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])  # [B, S, A, D]
+        return tf.reshape(context, [-1, width])
+
+    def _dense(self, x, width):
+        """Dense layer under the name `dense`: [rows, any] to [rows, width]."""
+        kernel, bias = self._dense_variables("dense", x.shape[-1].value, width)
+        return tf.nn.bias_add(tf.matmul(x, kernel), bias)
+
+    def _dense_variables(self, name, inputs, outputs):
+        with tf.variable_scope(name):
+            return (self._variable("kernel", [inputs, outputs]),
+                    tf.get_variable("bias", [outputs], initializer=tf.zeros_initializer()))
+
+    def _norm(self, x):
+        """Layer normalization under the name `LayerNorm`, [rows, H]."""
+        with tf.variable_scope("LayerNorm"):
+            width = [self.config.hidden_size]
+            beta = tf.get_variable("beta", width, initializer=tf.zeros_initializer())
+            gamma = tf.get_variable("gamma", width, initializer=tf.ones_initializer())
+        return layers.layer_norm(x, gamma, beta)
+
+    def _variable(self, name, shape):
+        return tf.get_variable(name, shape, initializer=tf.truncated_normal_initializer(stddev=self.config.initializer_range))

@@ -1,0 +1,59 @@
+"""Where everything is read and written: every path of the project is computed here."""
+import os
+
+PROJECT = os.path.dirname(os.path.abspath(__file__))
+
+DEFAULT_CORPUS = os.path.join(PROJECT, "corpus", "i2b2")
+SAMPLE_CORPUS = os.path.join(PROJECT, "corpus", "sample")
+DEFAULT_RESULT = os.path.join(PROJECT, "result")
+BERT_NAME = "uncased_L-12_H-768_A-12"
+DEFAULT_BERT = os.path.join(PROJECT, "pretrained bert model", BERT_NAME)
+# Upstream's spelling of the folder; people who come from there have their BERT in it.
+UPSTREAM_BERT = os.path.join(PROJECT, "pretrained_bert_model", BERT_NAME)
+
+
+def default_bert():
+    """The BERT folder used without --bert: ours, or the one of upstream's spelling where only that exists."""
+    if not os.path.isdir(DEFAULT_BERT) and os.path.isdir(UPSTREAM_BERT):
+        return UPSTREAM_BERT
+    return DEFAULT_BERT
+
+
+class CorpusFolder:
+    """A corpus in the i2b2 2012 layout. Everything written here holds text of notes or is made from it."""
+
+    def __init__(self, root):
+        self.root = os.path.abspath(root)
+        self.train_xml = os.path.join(self.root, "2012-07-15.original-annotation.release")
+        self.test_xml = os.path.join(self.root, "ground_truth", "merged_xml")
+        self.train_tsv = os.path.join(self.root, "train.txt")
+        self.test_tsv = os.path.join(self.root, "test.txt")
+        self.features = os.path.join(self.root, "features")
+
+
+class BertFolder:
+    """A pre-trained BERT: Google's release layout, or Hugging Face's with safetensors."""
+
+    def __init__(self, root):
+        self.root = os.path.abspath(root)
+        self.vocab = os.path.join(self.root, "vocab.txt")
+        self.google_config = os.path.join(self.root, "bert_config.json")
+        self.google_checkpoint = os.path.join(self.root, "bert_model.ckpt")
+        self.huggingface_config = os.path.join(self.root, "config.json")
+        self.safetensors = os.path.join(self.root, "model.safetensors")
+
+
+class ResultFolder:
+    """What a run leaves behind; holds no text of any note, so that it may be zipped and downloaded."""
+
+    def __init__(self, root):
+        self.root = os.path.abspath(root)
+        self.checkpoints = os.path.join(self.root, "checkpoints", "i2b2")
+        self.best = os.path.join(self.checkpoints, "best_validation")
+        self.state = os.path.join(self.checkpoints, "state")
+        self.outcome = os.path.join(self.checkpoints, "outcome.json")
+        self.tensorboard = os.path.join(self.root, "tensorboard", "i2b2")
+        self.predictions = os.path.join(self.root, "predictions.tsv")
+        self.scores_json = os.path.join(self.root, "scores.json")
+        self.scores_txt = os.path.join(self.root, "scores.txt")
+        self.run = os.path.join(self.root, "run.json")

@@ -1,0 +1,83 @@
+"""What a run leaves in the result folder: predictions.tsv, scores.json, scores.txt, run.json. No text of any note."""
+import json
+import os
+import platform
+import time
+
+import numpy as np
+
+import files
+import scoring
+from errors import InputError
+from labels import LABELS, MERGED_LABELS, merge
+
+PREDICTION_COLUMNS = ("document", "tlink", "from_id", "to_id", "gold", "predicted") + tuple(f"p_{label}" for label in LABELS)
+
+
+def predictions_tsv(examples, log_probabilities):
+    """Text of predictions.tsv: a header, then one row per example, in order.
+
+    Parameters
+    ----------
+    examples : list of data_process_i2b2.Example.
+    log_probabilities : float [examples, 8], from text_model.log_probabilities.
+    """
+    lines = ["\t".join(PREDICTION_COLUMNS)]
+    for example, row in zip(examples, log_probabilities):
+        cells = (example.document, example.tlink, example.from_id, example.to_id, example.label, LABELS[row.argmax()])
+        # Nine significant digits give a float32 back exactly.
+        lines.append("\t".join(cells + tuple(f"{probability:.9g}" for probability in np.exp(row))))
+    return "\n".join(lines) + "\n"
+
+
+def score(examples, log_probabilities):
+    """The content of scores.json for predictions on `examples`; parameters as `predictions_tsv`."""
+    predicted = [LABELS[number] for number in log_probabilities.argmax(axis=1)]
+    records = [scoring.Prediction(example.document, example.tlink, example.from_id, example.to_id, example.label, label)
+               for example, label in zip(examples, predicted)]
+    gold = np.array([LABELS.index(example.label) for example in examples])
+    loss = -log_probabilities[np.arange(len(gold)), gold].mean()
+    # The probability of a merged label is the sum over the labels merged into it.
+    groups = np.array([[merge(label) == merged for label in LABELS] for merged in MERGED_LABELS])
+    merged = np.exp(log_probabilities).dot(groups.T)
+    merged_gold = np.array([MERGED_LABELS.index(merge(example.label)) for example in examples])
+    merged_loss = -np.log(merged[np.arange(len(gold)), merged_gold]).mean()
+    return scoring.scores(records, float(loss), float(merged_loss))
+
+
+def write_results(result, examples, log_probabilities):
+    """Write predictions and scores into a paths.ResultFolder; returns the text of scores.txt."""
+    scores = score(examples, log_probabilities)
+    text = scoring.format_scores(scores)
+    files.write_atomically(result.predictions, predictions_tsv(examples, log_probabilities))
+    files.write_atomically(result.scores_json, json.dumps(scores, indent=1) + "\n")
+    files.write_atomically(result.scores_txt, text)
+    return text
+
+
+def read_run(result):
+    """The content of run.json, {} without one."""
+    if not os.path.isfile(result.run):
+        return {}
+    try:
+        with open(result.run, encoding="utf-8") as source:
+            return json.load(source)
+    except ValueError:
+        raise InputError(f"{result.run}: damaged (not JSON); move it away, or use another --result.")
+
+
+def write_run(result, record):
+    """Write run.json."""
+    files.write_atomically(result.run, json.dumps(record, indent=1) + "\n")
+
+
+def versions():
+    """Versions of what computes."""
+    from runtime import tf
+    return {"python": platform.python_version(), "tensorflow": tf.VERSION, "numpy": np.__version__,
+            "system": platform.system(), "machine": platform.machine(), "processors": os.cpu_count()}
+
+
+def now():
+    """The time, UTC, for run.json."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

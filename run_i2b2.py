@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+"""Fine-tune BERT-CNN on the temporal relations of i2b2 2012, and score it.
+
+    python3 run_i2b2.py train     XML -> examples -> features -> fine-tuning; continues a run that was cut off
+    python3 run_i2b2.py test      the best model on the test documents -> predictions and scores in result/
+    python3 run_i2b2.py demo      all of it on a synthetic sample corpus with a toy BERT; needs no download
+
+Each command takes --corpus, --bert, --result, --recipe, --set KEY=VALUE and --seed; see --help.
+"""
+import argparse
+import importlib.util
+import os
+import sys
+import time
+
+import paths
+from errors import InputError, run_main
+from settings import RECIPES, Settings, as_text, settings_for
+
+def main():
+    arguments = parse_arguments()
+    require_libraries()
+    commands = {"train": train, "test": test, "demo": demo}
+    return commands[arguments.command](arguments)
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(prog="run_i2b2.py", description="BERT-CNN for the temporal relations of i2b2 2012.")
+    commands = parser.add_subparsers(dest="command", metavar="train|test|demo")
+    commands.required = True
+    for name, recipe, text in (("train", "paper", "fine-tune; continues a run that was cut off"),
+                               ("test", None, "score the best model on the test documents"),
+                               ("demo", "demo", "train and test a toy model on the sample corpus")):
+        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        command.add_argument("--corpus", metavar="DIR", default=paths.SAMPLE_CORPUS if name == "demo" else paths.DEFAULT_CORPUS,
+                             help="corpus folder (default: %(default)s)")
+        command.add_argument("--bert", metavar="DIR", help="BERT folder (default: the sample's toy BERT, made anew)"
+                             if name == "demo" else f"BERT folder (default: {paths.default_bert()})")
+        command.add_argument("--result", metavar="DIR", default=os.path.join(paths.DEFAULT_RESULT, "demo")
+                             if name == "demo" else paths.DEFAULT_RESULT, help="result folder (default: %(default)s)")
+        command.add_argument("--recipe", metavar="NAME", default=recipe,
+                             help=f"one of {', '.join(RECIPES)} (default: {recipe or 'what the model was trained with'})")
+        command.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], dest="assignments",
+                             help="change a setting of the recipe; repeatable; keys: " + ", ".join(Settings._fields))
+        command.add_argument("--seed", metavar="N", type=int, help="the same as --set seed=N")
+        if name != "test":
+            command.add_argument("--restart", action="store_true",
+                                 help="begin anew; the run in the result folder is kept under a dated name")
+    return parser.parse_args()
+
+
+def require_libraries():
+    """Say what to run where a library is missing, instead of an import error's traceback."""
+    missing = [name for name in ("numpy", "tensorflow", "tokenizers", "sklearn", "tqdm", "defusedxml")
+               if importlib.util.find_spec(name) is None]
+    if missing:
+        python = ".".join(str(number) for number in sys.version_info[:2])
+        raise InputError(f"this Python ({python}, {sys.executable}) lacks {', '.join(missing)}. `make setup` installs everything into .venv "
+                         "(then run `.venv/bin/python run_i2b2.py ...`); in a Python that TensorFlow supports, "
+                         "`pip3 install -r requirements.txt` does.")
+
+
+# ------------------------------------------------------------------------------------------------------- commands
+
+def train(arguments):
+    """XML to examples to features to fine-tuning."""
+    from console import say
+    began = time.time()
+    settings = settings_for(arguments.recipe, arguments.assignments, arguments.seed)
+    result = paths.ResultFolder(arguments.result)
+    corpus, bert = read_inputs(arguments, settings)
+
+    import results
+    import runs
+    record = {"recipe": arguments.recipe, "settings": settings._asdict(), "corpus": corpus.fingerprint,
+              "bert": bert.fingerprint, "versions": results.versions(), "train": {"started": results.now()}}
+    finished = runs.prepare(result, record, arguments.restart)
+    if finished:
+        say(f"this run is {runs.ending(finished)}; `test` scores it, --restart begins anew")
+        return
+    results.write_run(result, record)
+
+    import inputs
+    import training
+    say("3/4 features")
+    train_features, dev_features = inputs.train_and_dev(corpus, bert, settings)
+    batches = training.Batches(train_features, settings)
+    start = runs.saved_step(result)
+    say(f"4/4 fine-tuning: {len(train_features.label_ids)} training and {len(dev_features.label_ids)} dev examples, at most "
+        f"{batches.total} steps of {settings.batch_size}" + (f", continued from step {start}" if start else ""))
+    outcome = training.train(batches, dev_features, bert, settings, result)
+    record["train"].update(outcome._asdict(), ended=results.now(), seconds=round(time.time() - began, 1))
+    results.write_run(result, record)
+    say(runs.ending(outcome))
+    say(f"best model -> {result.best}.*")
+    say(f"curves -> {result.tensorboard} (tensorboard --logdir shows them)")
+
+
+def test(arguments):
+    """The best model on the test documents."""
+    from console import Progress, say
+    import checkpoints
+    import results
+    began = time.time()
+    result = paths.ResultFolder(arguments.result)
+    if not checkpoints.exists(result.best):
+        raise InputError(f"there is no trained model: {result.best}.index is missing. `python3 run_i2b2.py train` makes it, "
+                         "or name the folder of another run with --result DIR. `python3 run_i2b2.py demo` shows both steps now.")
+    record = results.read_run(result)
+    settings = settings_of_model(arguments, record)
+    corpus, bert = read_inputs(arguments, settings)
+
+    import inputs
+    import text_model
+    import training
+    say("3/4 features")
+    features = inputs.split_features(corpus, bert, settings, "test")
+    say(f"4/4 testing {result.best} on {len(features.label_ids)} examples")
+    logits = training.predict(features, bert.config, settings, result.best)
+    text = results.write_results(result, corpus.test.examples, text_model.log_probabilities(logits))
+    record.setdefault("recipe", arguments.recipe or "paper")
+    record.setdefault("settings", settings._asdict())
+    record["test"] = {"ended": results.now(), "seconds": round(time.time() - began, 1), "corpus": corpus.fingerprint,
+                      "bert": bert.fingerprint, "versions": results.versions()}
+    results.write_run(result, record)
+    say("")
+    say(text)
+    for path in (result.predictions, result.scores_json, result.scores_txt, result.run):
+        say(f"-> {path}")
+
+
+def demo(arguments):
+    """Train and test on the sample corpus, with a toy BERT made for it."""
+    from console import say
+    say("This is a toy: a tiny BERT with random weights, trained for a minute or two on synthetic notes. "
+        "It shows that everything works; its scores say nothing about real notes.")
+    if arguments.bert is None:
+        from sample_corpus import make_tiny_bert
+        arguments.bert = os.path.join(arguments.result, "tiny_bert")
+        if not os.path.isfile(paths.BertFolder(arguments.bert).google_checkpoint + ".index"):
+            make_tiny_bert(arguments.bert)
+        say(f"tiny BERT -> {arguments.bert}")
+    train(arguments)
+    test(arguments)
+
+
+# ---------------------------------------------------------------------------------------------------------- pieces
+
+def read_inputs(arguments, settings):
+    """Read and check corpus and BERT; returns (inputs.Corpus, inputs.Bert)."""
+    from console import say
+    import inputs
+    corpus_folder = paths.CorpusFolder(arguments.corpus)
+    bert_folder = paths.BertFolder(arguments.bert or paths.default_bert())
+    inputs.check_folders(corpus_folder, bert_folder)
+    say("1/4 corpus")
+    corpus = inputs.read_corpus(corpus_folder)
+    say("2/4 BERT")
+    bert = inputs.read_bert(bert_folder, settings)
+    say(f"{bert_folder.root}: {bert.config.num_hidden_layers} layers, {bert.config.hidden_size} wide, {len(bert.vocab)} word pieces")
+    return corpus, bert
+
+
+def settings_of_model(arguments, record):
+    """The settings a model was trained with (from run.json; else those of the recipe), changed by --set."""
+    recipe = arguments.recipe or record.get("recipe", "paper")
+    if "settings" not in record:
+        return settings_for(recipe, arguments.assignments, arguments.seed)
+    if recipe != record["recipe"]:
+        raise InputError(f"--recipe {recipe}: the model in {arguments.result} was trained with the recipe {record['recipe']}; "
+                         "leave --recipe out, or name another --result DIR.")
+    trained = [f"{key}={as_text(tuple(value) if isinstance(value, list) else value)}" for key, value in record["settings"].items()]
+    return settings_for(recipe, trained + arguments.assignments, arguments.seed)
+
+
+if __name__ == "__main__":
+    run_main(main)

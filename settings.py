@@ -1,0 +1,133 @@
+"""Every setting of a run, and the named recipes.
+
+`Settings` is the one place where a setting is declared: its name, its default (upstream's, which is the recipe
+`paper`) and what it does. `--set KEY=VALUE` changes one for a run.
+"""
+from typing import NamedTuple
+
+from errors import InputError
+
+
+class Settings(NamedTuple):
+    """The settings of the recipe `paper`: what Chen, Wu and Li's released code does."""
+
+    seq_length: int = 180           # word pieces of one example, [CLS] and both [SEP] included
+    do_lower_case: bool = False     # lower-case and strip accents before word pieces (upstream: no, with uncased BERT)
+    num_filters: int = 128          # filters of each convolution
+    filter_sizes: tuple = (2, 3, 4)  # widths of the convolutions, in word pieces
+    hidden_dim: int = 128           # width of the dense layer between pooling and logits
+    keep_prob: float = 0.5          # share of that layer's units kept by dropout in training
+    optimizer: str = "adam"         # adam (upstream: constant rate) or adamw (BERT's own: warm-up, decay)
+    learning_rate: float = 5e-5     # Adam's rate; with adamw the peak rate
+    warmup: float = 0.1             # adamw only: share of all steps in which the rate rises from 0
+    weight_decay: float = 0.01      # adamw only: of everything but layer norms and biases
+    clip: float = 5.0               # gradients are scaled down to this global norm
+    num_epochs: int = 64            # passes over the training examples, unless patience ends them before
+    batch_size: int = 26            # examples of a training step
+    eval_batch_size: int = 26       # examples of an evaluation batch; changes speed and memory, not scores
+    evaluate_every: int = 200       # steps between evaluations on the dev examples
+    patience: int = 1000            # steps without a better score that end training
+    selection: str = "upstream"     # score of a checkpoint: upstream (mean of batch and dev accuracy), accuracy, macro_f1
+    dev: str = "test"               # dev examples: test (upstream's choice) or the share of training documents to hold out
+    max_steps: int = 0              # end training after this many steps; 0: no limit
+    save_every_minutes: float = 10.0  # how much work a cut-off run loses at most
+    seed: int = 0                   # of the start values, the order of the examples and dropout
+
+
+# The toy model of `run_i2b2.py demo` starts from random weights, so it needs a higher rate than a pre-trained BERT.
+RECIPES = {
+    "paper": Settings(),
+    "demo": Settings(learning_rate=1e-3, num_epochs=8, evaluate_every=50, patience=250),
+}
+
+CHOICES = {"optimizer": ("adam", "adamw"), "selection": ("upstream", "accuracy", "macro_f1")}
+MINIMUM = {"keep_prob": 1e-6, "clip": 1e-9, "learning_rate": 0.0, "warmup": 0.0, "weight_decay": 0.0,
+           "save_every_minutes": 0.0, "max_steps": 0, "seed": 0, "seq_length": 5}
+MAXIMUM = {"keep_prob": 1.0, "warmup": 1.0, "seed": 2 ** 31 - 1}
+
+
+def settings_for(recipe, assignments=(), seed=None):
+    """The settings of a recipe with the user's changes.
+
+    Parameters
+    ----------
+    recipe : name in `RECIPES`.
+    assignments : "KEY=VALUE" strings, as `--set` takes them; a later one wins.
+    seed : value of `--seed`, or None.
+
+    Raises
+    ------
+    InputError : unknown recipe or key, or a value of the wrong type or outside its range.
+    """
+    if recipe not in RECIPES:
+        raise InputError(f"--recipe {recipe}: no such recipe; there are: {', '.join(RECIPES)}.")
+    settings = RECIPES[recipe]
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals or key not in Settings._fields:
+            raise InputError(f"--set {assignment}: expected KEY=VALUE with a KEY of: {', '.join(Settings._fields)}.")
+        settings = settings._replace(**{key: parse_value(key, value)})
+    if seed is not None:
+        settings = settings._replace(seed=parse_value("seed", str(seed)))
+    return settings
+
+
+def parse_value(key, text):
+    """The value of setting `key` from the text a user gave; InputError if it does not fit."""
+    default = getattr(Settings(), key)
+    try:
+        value = PARSERS[type(default)](text.strip())
+    except ValueError:
+        raise InputError(f"--set {key}={text}: expected {EXPECTED[type(default)]}, "
+                         f"for example {key}={as_text(default)}. Settings: {', '.join(Settings._fields)}.")
+    if key in CHOICES and value not in CHOICES[key]:
+        raise InputError(f"--set {key}={text}: expected one of {', '.join(CHOICES[key])}.")
+    if key == "dev":
+        return check_dev(text, value)
+    if type(default) in (int, float):
+        low, high = MINIMUM.get(key, 1), MAXIMUM.get(key, float("inf"))
+        if not low <= value <= high:
+            raise InputError(f"--set {key}={text}: expected a value of at least {low}"
+                             + (f" and at most {high}." if high < float("inf") else "."))
+    return value
+
+
+def check_dev(text, value):
+    """`dev` is `test` or a share of the training documents between 0 and 1."""
+    if value != "test":
+        try:
+            share = float(value)
+        except ValueError:
+            share = 0.0
+        if not 0.0 < share < 1.0:
+            raise InputError(f"--set dev={text}: expected `test`, or the share of training documents to hold out, "
+                             "for example dev=0.15.")
+    return value
+
+
+def as_text(value):
+    """A setting's value as `--set` takes it."""
+    if isinstance(value, tuple):
+        return ",".join(str(item) for item in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def parse_bool(text):
+    """true or false, as people write them."""
+    known = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    if text.lower() not in known:
+        raise ValueError(text)
+    return known[text.lower()]
+
+
+def parse_widths(text):
+    """Comma-separated positive whole numbers."""
+    widths = tuple(int(item) for item in text.split(","))
+    if min(widths) < 1 or len(set(widths)) < len(widths):
+        raise ValueError(text)
+    return widths
+
+
+PARSERS = {int: int, float: float, bool: parse_bool, str: str, tuple: parse_widths}
+EXPECTED = {int: "a whole number", float: "a number", bool: "true or false", str: "a word",
+            tuple: "different whole numbers separated by commas"}

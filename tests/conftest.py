@@ -1,0 +1,24 @@
+"""Fixtures every test file may use."""
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT))
+
+
+@pytest.fixture(scope="session")
+def project():
+    """The project's root folder."""
+    return PROJECT
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The folder of recorded results and licensed data beside the project; tests that need it skip without it."""
+    folder = Path(os.environ.get("SHARED_DATA", str(PROJECT.parent / "shared")))
+    if not (folder / "parity").is_dir():
+        pytest.skip(f"needs the shared test data beside the project (or SHARED_DATA=DIR), not found: {folder.name}")
+    return folder

@@ -1,0 +1,246 @@
+"""The set-up: which Python it takes, what it says when there is none, and that the requirements are complete."""
+import ast
+import importlib.util
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import sysconfig
+
+import pytest
+
+RUNTIMES = {"3.6": "1.14.0", "3.7": "1.14.0", "3.9": "2.15.1", "3.10": "2.15.1", "3.11": "2.15.1"}
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "google": "protobuf"}
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """A machine with the shell's tools and no Python; `machine(which)` asks what the set-up would take on it."""
+    return Machine(tmp_path)
+
+
+class Machine:
+    """A folder of commands to be the whole PATH, and a folder to be pyenv's root."""
+
+    def __init__(self, folder):
+        self.bin = folder / "bin"
+        self.pyenv = folder / "pyenv"
+        self.bin.mkdir()
+        for tool in ("bash", "dirname", "env"):
+            os.symlink(shutil.which(tool), str(self.bin / tool))
+        self.script("uname", "echo x86_64")
+
+    def script(self, path, body):
+        """An executable shell script at `path`, relative to the PATH folder."""
+        target = self.bin / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(f"#!/bin/sh\n{body}\n")
+        target.chmod(target.stat().st_mode | stat.S_IXUSR)
+        return target
+
+    def python(self, path, version, can_make_venv=True):
+        """A command that answers the set-up's two questions as a Python of this version would."""
+        ensurepip = "exit 0" if can_make_venv else "exit 1"
+        return self.script(path, f'case "$2" in *ensurepip*) {ensurepip} ;; esac\necho "{version} $0"')
+
+    def pyenv_python(self, version):
+        """The same, in pyenv's versions."""
+        minor = version.rpartition(".")[0]
+        return self.python(self.pyenv / "versions" / version / "bin" / f"python{minor}", version)
+
+    def which(self, project, *options, **environment):
+        """Run the chooser: its exit status, standard output and standard error."""
+        run = subprocess.run(
+            [str(self.bin / "bash"), str(project / "tools" / "setup.sh"), "--which"] + list(options),
+            env=dict(environment, PATH=str(self.bin), PYENV_ROOT=str(self.pyenv), HOME=str(self.bin)),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+        return run.returncode, run.stdout.strip(), run.stderr.strip()
+
+
+def test_the_reference_python_comes_first(machine, project):
+    machine.python("python3.11", "3.11.7")
+    machine.python("python3.6", "3.6.15")
+    expected = machine.python("python3.7", "3.7.16")
+    assert machine.which(project) == (0, f"3.7.16 {expected}", "")
+
+
+def test_a_shim_that_fails_is_passed_over_for_pyenvs_own(machine, project):
+    machine.script("python3.7", "echo 'pyenv: python3.7: command not found' >&2; exit 127")
+    expected = machine.pyenv_python("3.7.16")
+    assert machine.which(project) == (0, f"3.7.16 {expected}", "")
+    assert machine.which(project, PYTHON="python3.7") == (0, f"3.7.16 {expected}", "")
+
+
+def test_python36_goes_before_newer_ones(machine, project):
+    machine.python("python3.11", "3.11.7")
+    expected = machine.pyenv_python("3.6.15")
+    assert machine.which(project) == (0, f"3.6.15 {expected}", "")
+
+
+def test_without_a_reference_python_the_newest_supported_one(machine, project):
+    for version in ("3.8.18", "3.9.18", "3.10.13", "3.12.1"):
+        machine.python("python" + version.rpartition(".")[0], version)
+    assert machine.which(project) == (0, f"3.10.13 {machine.bin / 'python3.10'}", "")
+
+
+def test_a_command_named_only_python3_is_found(machine, project):
+    expected = machine.python("python3", "3.9.18")
+    assert machine.which(project) == (0, f"3.9.18 {expected}", "")
+
+
+def test_each_tensorflow_can_be_asked_for(machine, project):
+    machine.python("python3.7", "3.7.16")
+    machine.python("python3.10", "3.10.13")
+    assert machine.which(project, "--only", "tf2")[1].startswith("3.10.13 ")
+    assert machine.which(project, "--only", "tf1")[1].startswith("3.7.16 ")
+    (machine.bin / "python3.10").unlink()
+    assert machine.which(project, "--only", "tf2")[0] == 1
+
+
+def test_tensorflow_1_is_not_tried_where_it_was_never_built(machine, project):
+    machine.script("uname", "echo aarch64")
+    machine.python("python3.7", "3.7.16")
+    machine.python("python3.9", "3.9.18")
+    assert machine.which(project)[1].startswith("3.9.18 ")
+
+
+def test_python_decides(machine, project):
+    machine.python("python3.7", "3.7.16")
+    asked = machine.python("a folder with spaces/python3.11", "3.11.7")
+    assert machine.which(project, PYTHON=str(asked)) == (0, f"3.11.7 {asked}", "")
+
+
+@pytest.mark.parametrize("version", ["2.7.18", "3.5.10", "3.8.18", "3.12.1", "3.13.0"])
+def test_an_unsupported_python_is_refused_with_the_ways_out(machine, project, version):
+    machine.python("mine", version)
+    status, output, message = machine.which(project, PYTHON="mine")
+    assert (status, output) == (1, "")
+    assert message.startswith(f"error: PYTHON=mine is Python {version}, which cannot be used.")
+    for remedy in ("3.7", "3.11", "pyenv install", "conda create", "apt-get install"):
+        assert remedy in message
+
+
+def test_no_python_at_all_is_one_message_with_the_ways_out(machine, project):
+    machine.python("python3.12", "3.12.1")
+    status, output, message = machine.which(project)
+    assert (status, output) == (1, "")
+    assert message.count("error:") == 1
+    assert "pyenv install 3.7" in message and "make setup PYTHON=" in message
+
+
+def test_a_python_asked_for_that_does_not_run(machine, project):
+    status, _, message = machine.which(project, PYTHON="/nowhere/python3.7")
+    assert status == 1 and message.startswith("error: PYTHON=/nowhere/python3.7 does not run.")
+
+
+def test_a_python_without_venv_is_passed_over_and_named_when_it_is_the_only_one(machine, project):
+    machine.python("python3.11", "3.11.2", can_make_venv=False)
+    status, _, message = machine.which(project)
+    assert status == 1 and "apt-get install python3.11-venv" in message
+    machine.python("python3.9", "3.9.18")
+    assert machine.which(project)[1].startswith("3.9.18 ")
+
+
+def pins(path, python_version):
+    """{distribution: version} that a requirements file holds for x86-64 Linux and a Python, e.g. "3.9"."""
+    def release(text):
+        return tuple(int(part) for part in text.split("."))
+
+    known = {"python_version": python_version, "sys_platform": "linux", "platform_machine": "x86_64"}
+    compare = {"<": lambda a, b: release(a) < release(b), ">=": lambda a, b: release(a) >= release(b),
+               "==": lambda a, b: a == b, "!=": lambda a, b: a != b}
+
+    def holds(marker):
+        marker = marker.strip().strip("()")
+        for joint, combine in ((" and ", all), (" or ", any)):
+            if joint in marker:
+                return combine(holds(part) for part in marker.split(joint))
+        name, operator, value = re.match(r'(\w+) (\S+) "([^"]*)"$', marker).groups()
+        return compare[operator](known[name], value)
+
+    pinned = {}
+    for line in path.read_text().splitlines():
+        if line.startswith(("#", "-r")) or not line.strip():
+            continue
+        requirement, _, marker = line.partition(";")
+        name, version = requirement.strip().split("==")
+        if holds(marker):
+            assert name.lower() not in pinned, f"{name} is pinned twice for Python {python_version}"
+            pinned[name.lower()] = version
+    return pinned
+
+
+@pytest.mark.parametrize("python_version", sorted(RUNTIMES))
+def test_each_supported_python_gets_its_tensorflow_once(project, python_version):
+    pinned = pins(project / "requirements.txt", python_version)
+    tensorflows = [pinned[name] for name in ("tensorflow", "tensorflow-cpu") if name in pinned]
+    assert tensorflows == [RUNTIMES[python_version]]
+
+
+def test_python38_gets_a_tensorflow_that_pip_cannot_find_and_nothing_else(project):
+    assert pins(project / "requirements.txt", "3.8") == {"tensorflow": "1.14.0"}
+
+
+def third_party_imports(paths, local):
+    """Top-level names of the modules imported by these files that are neither Python's own nor the project's."""
+    names = set()
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names.update(alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names.add(node.module.partition(".")[0])
+    return {name for name in names - local if not is_standard(name)}
+
+
+def is_standard(name):
+    """Whether a module came with Python."""
+    if name in sys.builtin_module_names:
+        return True
+    spec = importlib.util.find_spec(name)
+    if spec is None or not spec.origin:
+        return False
+    standard = os.path.realpath(sysconfig.get_paths()["stdlib"]) + os.sep
+    origin = os.path.realpath(spec.origin)
+    return spec.origin == "frozen" or (origin.startswith(standard) and "site-packages" not in origin)
+
+
+@pytest.mark.parametrize("python_version", sorted(RUNTIMES))
+def test_all_that_is_imported_is_pinned(project, python_version):
+    modules = list(project.glob("*.py"))
+    tests = list((project / "tests").glob("*.py"))
+    local = {path.stem for path in modules + tests}
+    runtime = set(pins(project / "requirements.txt", python_version)) | {"tensorflow"}
+    development = runtime | set(pins(project / "requirements-dev.txt", python_version))
+    for files, pinned in ((modules, runtime), (tests, development)):
+        imported = {DISTRIBUTIONS.get(name, name).lower() for name in third_party_imports(files, local)}
+        assert imported <= pinned, f"not in the requirements for Python {python_version}"
+    assert "numpy" in runtime and "pytest" in development
+
+
+def ignored(project, path):
+    """Whether git leaves a path alone by the project's .gitignore."""
+    run = subprocess.run(["git", "check-ignore", "--quiet", "--no-index", path], cwd=str(project),
+                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if run.returncode not in (0, 1):
+        pytest.skip("needs git and a clone")
+    return run.returncode == 0
+
+
+@pytest.mark.parametrize("path", [
+    "corpus/i2b2/train.txt", "corpus/i2b2/2012-07-15.original-annotation.release/1.xml", "corpus/note.xml",
+    "corpus/sample/train.txt", "corpus/sample/features/train.npz",
+    "pretrained bert model/uncased_L-12_H-768_A-12/vocab.txt", "pretrained_bert_model/vocab.txt",
+    "result/predictions.tsv", "result/checkpoints/i2b2/best_validation.index", ".venv/bin/python",
+    ".venv-tf2/bin/python"])
+def test_what_users_put_here_is_ignored(project, path):
+    assert ignored(project, path)
+
+
+@pytest.mark.parametrize("path", [
+    "corpus/README.md", "corpus/sample/2012-07-15.original-annotation.release/1.xml",
+    "corpus/sample/ground_truth/merged_xml/1.xml", "pretrained bert model/README.md", "result/README.md"])
+def test_what_belongs_to_the_project_is_not(project, path):
+    assert not ignored(project, path)

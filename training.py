@@ -1,0 +1,203 @@
+"""Fine-tuning and prediction with a TF1 Estimator: input_fn, model_fn, estimator, train, predict.
+
+The training protocol itself (when to evaluate, what to keep, when to end) is in `protocol.py`.
+"""
+import numpy as np
+
+import layers
+import optimization
+import protocol
+import text_model
+from errors import InputError
+from features import unique_rows
+from pretrained import check_variables, load_weights
+from runtime import session_config, tf
+
+INPUTS = ("input_ids", "input_mask", "segment_ids")
+
+
+class BertCnnEstimator(tf.estimator.Estimator):
+    """An Estimator whose global step is 32 bits wide, as in upstream's checkpoints, so that each side reads the other's."""
+
+    def _create_and_assert_global_step(self, graph):
+        with graph.as_default():
+            return tf.get_variable("global_step", [], tf.int32, tf.zeros_initializer(), trainable=False,
+                                   collections=[tf.GraphKeys.GLOBAL_VARIABLES, tf.GraphKeys.GLOBAL_STEP])
+
+
+class Batches:
+    """The training batches of a run as a function of the step.
+
+    The examples are shuffled once, with the run's seed; every epoch goes through them in that order and ends with a
+    smaller batch where the size does not divide their number.
+    """
+
+    def __init__(self, features, settings):
+        self._features = features
+        self._order = np.random.RandomState(settings.seed).permutation(len(features.label_ids))
+        self._size = settings.batch_size
+        self.per_epoch = -(-len(self._order) // self._size)
+        self.total = self.per_epoch * settings.num_epochs
+        if settings.max_steps:
+            self.total = min(self.total, settings.max_steps)
+
+    def at(self, step):
+        """Features of the batch that step `step` (from 0) trains on."""
+        begin = step % self.per_epoch * self._size
+        return self._features.rows(self._order[begin:begin + self._size])
+
+
+def train_input_fn(batches, start):
+    """Dataset of the batches from step `start` to the end of the run, prepared while the model computes."""
+    def generate():
+        for step in range(start, batches.total):
+            batch = batches.at(step)._asdict()
+            yield {name: batch[name] for name in INPUTS}, batch["label_ids"]
+
+    length = batches.at(0).input_ids.shape[1]
+    dataset = tf.data.Dataset.from_generator(
+        generate, ({name: tf.int32 for name in INPUTS}, tf.int32),
+        ({name: tf.TensorShape([None, length]) for name in INPUTS}, tf.TensorShape([None])))
+    return dataset.prefetch(4)
+
+
+def predict_input_fn(features, batch_size):
+    """Dataset of all rows in order, without labels."""
+    def generate():
+        for begin in range(0, len(features.label_ids), batch_size):
+            rows = features.rows(slice(begin, begin + batch_size))._asdict()
+            yield {name: rows[name] for name in INPUTS}
+
+    length = features.input_ids.shape[1]
+    dataset = tf.data.Dataset.from_generator(
+        generate, {name: tf.int32 for name in INPUTS}, {name: tf.TensorShape([None, length]) for name in INPUTS})
+    return dataset.prefetch(4)
+
+
+def model_fn(features, labels, mode, params):
+    """The Estimator's model: BERT-CNN with its loss and optimizer, or its logits.
+
+    params : `config` (BertConfig), `settings` (Settings); in training also `bert` (paths.BertFolder of the
+        start values), `total_steps` and `hook` (protocol.TrainingProtocol); in prediction `checkpoint`.
+    """
+    config, settings = params["config"], params["settings"]
+    if mode == tf.estimator.ModeKeys.PREDICT:
+        logits = text_model.bert_cnn(features, config, settings)
+        check_checkpoint(params["checkpoint"])
+        return tf.estimator.EstimatorSpec(mode, predictions=logits)
+
+    step = tf.train.get_global_step()
+    logits = text_model.bert_cnn(features, config, settings, layers.Dropout(settings.seed, tf.cast(step, tf.int32)))
+    loss = tf.reduce_mean(text_model.cross_entropy(logits, labels))
+    operation, norm, rate = optimization.train_op(loss, settings, step, params["total_steps"])
+    hook = params["hook"]
+    hook.training_tensors = {"loss": loss, "accuracy": accuracy(logits, labels), "gradient_norm": norm, "learning_rate": rate}
+    hook.evaluation = evaluation_graph(config, settings, features["input_ids"].shape[1].value)
+    hook.best_saver = tf.train.Saver(tf.global_variables(), max_to_keep=1)
+    hook.create_state()
+    hook.state_saver = tf.train.Saver(tf.global_variables(), max_to_keep=2, save_relative_paths=True)
+    # Feeding the start values to the initializers costs no second copy and draws no random weights first.
+    feeds = {}
+    if not hook.continues:
+        variables = tf.trainable_variables("bert/")
+        weights = load_weights(params["bert"], {variable.op.name: variable.shape.as_list() for variable in variables})
+        feeds = {variable.initial_value: weights[variable.op.name] for variable in variables}
+    scaffold = tf.train.Scaffold(init_op=tf.global_variables_initializer(), init_feed_dict=feeds,
+                                 saver=hook.state_saver)
+    return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=operation, training_hooks=[hook], scaffold=scaffold)
+
+
+def accuracy(logits, labels):
+    """Share of the rows whose largest logit is at the label: float32 scalar."""
+    return tf.reduce_mean(tf.cast(tf.equal(tf.argmax(logits, 1, output_type=tf.int32), labels), tf.float32))
+
+
+class EvaluationGraph:
+    """A second tower over the training graph's variables, without dropout: placeholders in, logits out.
+
+    It lives in the training session, so that an evaluation neither builds a graph nor reads a checkpoint.
+    """
+
+    def __init__(self, inputs, logits):
+        self._inputs, self._logits = inputs, logits
+
+    def logits(self, session, features):
+        """Logits of some rows: float32 [rows, 8]."""
+        return session.run(self._logits, {self._inputs[name]: getattr(features, name) for name in INPUTS})
+
+
+def evaluation_graph(config, settings, length):
+    """Build the EvaluationGraph for rows of `length` word pieces."""
+    inputs = {name: tf.placeholder(tf.int32, [None, length], name=f"evaluation/{name}") for name in INPUTS}
+    with tf.variable_scope(tf.get_variable_scope(), reuse=True):
+        return EvaluationGraph(inputs, text_model.bert_cnn(inputs, config, settings))
+
+
+def check_checkpoint(prefix):
+    """Raise an InputError unless the checkpoint has every variable of the graph, in its shape."""
+    try:
+        available = tf.train.load_checkpoint(prefix).get_variable_to_shape_map()
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        raise InputError(f"{prefix}: the checkpoint cannot be read ({type(error).__name__}); train again, or put back a whole copy.")
+    check_variables(prefix, {variable.op.name: variable.shape.as_list() for variable in tf.global_variables()}, available)
+
+
+def estimator(config, settings, model_dir, **params):
+    """The Estimator of BERT-CNN; it writes nothing of its own accord, `protocol` says what is saved when."""
+    run_config = tf.estimator.RunConfig(
+        model_dir=model_dir, tf_random_seed=settings.seed, session_config=session_config(),
+        save_summary_steps=None, save_checkpoints_secs=None, save_checkpoints_steps=None, log_step_count_steps=None)
+    params.update(config=config, settings=settings)
+    # Not through the Estimator's own `params`: it would work on a copy, and the hook is ours to read afterwards.
+    return BertCnnEstimator(lambda features, labels, mode: model_fn(features, labels, mode, params), config=run_config)
+
+
+def train(batches, dev, bert, settings, result):
+    """Fine-tune, from the saved state where there is one.
+
+    Parameters
+    ----------
+    batches : Batches of the training features.
+    dev : features.Features to select the best model on.
+    bert : inputs.Bert
+    settings : settings.Settings
+    result : paths.ResultFolder
+
+    Returns
+    -------
+    protocol.Outcome
+    """
+    hook = protocol.TrainingProtocol(batches, dev, settings, result)
+    start = protocol.saved_step(result)
+    runner = estimator(bert.config, settings, result.checkpoints, bert=bert.folder, total_steps=batches.total, hook=hook)
+    runner.train(lambda: train_input_fn(batches, start))
+    return hook.outcome
+
+
+def predict(features, config, settings, checkpoint, progress=None):
+    """Logits of all rows under a trained model.
+
+    Parameters
+    ----------
+    features : features.Features; identical rows are computed once.
+    checkpoint : path prefix of the model.
+    progress : console.Progress over the different rows, or None.
+
+    Returns
+    -------
+    float32 [rows, 8]
+
+    Raises
+    ------
+    InputError : the checkpoint is damaged or belongs to a model of another shape.
+    """
+    different, where = unique_rows(features)
+    runner = estimator(config, settings, None, checkpoint=checkpoint)
+    collected, done = [], 0
+    for logits in runner.predict(lambda: predict_input_fn(different, settings.eval_batch_size),
+                                 checkpoint_path=checkpoint, yield_single_examples=False):
+        collected.append(logits)
+        done += len(logits)
+        if progress:
+            progress.update(done)
+    return np.concatenate(collected)[where]

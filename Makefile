@@ -13,15 +13,15 @@ help:
 	@echo 'make clean                 remove the environments and caches; corpus, BERT and results stay'
 
 setup:
-	@tools/setup.sh
+	@bash tools/setup.sh
 	@echo 'Activate it with: source .venv/bin/activate'
 
 demo:
-	@tools/setup.sh
+	@bash tools/setup.sh
 	@.venv/bin/python run_i2b2.py demo
 
 test:
-	@tools/test.sh $(TESTARGS)
+	@bash tools/test.sh $(TESTARGS)
 
 clean:
 	rm -rf .venv .venv-tf1 .venv-tf2 .pytest_cache .hypothesis

@@ -1,52 +1,265 @@
-"""The elementwise and normalizing layers of BERT, written for few passes over memory."""
+"""BERT's layers between the matrix products, written for few passes over memory.
+
+On a CPU a third of a naive step goes into elementwise operations: each TensorFlow operation reads and writes whole
+activations (57 MB for one gelu of BERT-base), and automatic differentiation multiplies them. Here every such chain,
+forward and backward, is one function with its derivative written out, which XLA compiles into a single loop; the
+products stay with TensorFlow's own kernels, which are faster. Without XLA (small models) the same functions run as
+ordinary operations and give the same numbers.
+
+Shapes: rows R = batch * sequence, batch B, sequence S, heads A, width of a head D, hidden H = A * D.
+"""
 import numpy as np
 
-from runtime import tf
+from runtime import fused, tf
+
+EPSILON = 1e-12  # of layer normalization, as in BERT's release
+GELU_SCALE, GELU_CUBE = float(np.sqrt(2.0 / np.pi)), 0.044715
 
 
-def gelu(x):
-    """Gaussian error linear unit in the tanh approximation of BERT's release (Hendrycks and Gimpel 2016).
-
-    x * 0.5 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))); any shape.
-    """
-    inner = np.sqrt(2.0 / np.pi) * x * (1.0 + 0.044715 * x * x)
-    return 0.5 * x * (1.0 + tf.tanh(inner))
-
-
-def layer_norm(x, gamma, beta, epsilon=1e-12):
-    """Layer normalization over the last dimension (Ba et al. 2016), BERT's epsilon.
-
-    x : float32 [rows, width]; gamma, beta : float32 [width].
-    """
-    mean, variance = tf.nn.moments(x, axes=[-1], keep_dims=True)
-    return (x - mean) * (tf.rsqrt(variance + epsilon) * gamma) + beta
-
-
-class Dropout:
-    """Dropout whose masks are a function of seed and step, so that a continued run repeats an uninterrupted one.
+class Layers:
+    """The layers of one tower of the graph.
 
     Parameters
     ----------
-    seed : int, the run's seed.
-    step : int32 scalar tensor, the global step.
+    xla : compile the elementwise chains with XLA.
+    seed : int, the run's seed; None builds a tower without any dropout.
+    step : int32 scalar tensor, the global step, where there is a seed.
+
+    The dropout masks are a function of seed, step and place in the network, so that a continued run repeats an
+    uninterrupted one, and nothing random has to be kept from the forward to the backward pass.
     """
 
-    def __init__(self, seed, step):
-        self._seed = seed
-        self._step = step
-        self._sites = 0
+    def __init__(self, xla=False, seed=None, step=None):
+        self._xla = xla
+        self._seed, self._step = seed, step
+        self._places = 0
+        self._functions = {}
 
-    def __call__(self, x, rate):
-        """`x` with each element zeroed with probability `rate` and the others scaled by 1 / (1 - rate)."""
-        if rate == 0.0:
+    # --------------------------------------------------------------------------------------------------- layers
+
+    def dropout(self, x, rate):
+        """`x` with each element zeroed with probability `rate` and the others scaled by 1 / (1 - rate); any shape."""
+        rate, place = self._place(rate, tf.shape(x))
+        if not rate:
             return x
-        self._sites += 1
-        # Each place in the network draws from its own stream: the step in one half of the seed, the site in the other.
-        seed = tf.stack([self._step, tf.constant(self._seed + 7919 * self._sites, tf.int32)])
-        kept = tf.random.stateless_uniform(tf.shape(x), seed=seed) >= rate
-        return x * (tf.cast(kept, x.dtype) * (1.0 / (1.0 - rate)))
+        drop = self._fused(("dropout", rate), lambda x, *place: dropped(x, rate, *place))
+
+        @tf.custom_gradient
+        def layer(x):
+            return drop(x, *place), lambda grad: drop(grad, *place)
+        return layer(x)
+
+    def bias_gelu(self, x, bias):
+        """gelu(x + bias): x float32 [R, width], bias float32 [width]."""
+        forward = self._fused("gelu", lambda x, bias: gelu(x + bias))
+        backward = self._fused("gelu gradient", lambda x, bias, grad: grad * gelu_slope(x + bias))
+
+        @tf.custom_gradient
+        def layer(x, bias):
+            def gradient(grad):
+                grad_x = backward(x, bias, grad)
+                return grad_x, column_sums(grad_x)
+            return forward(x, bias), gradient
+        return layer(x, bias)
+
+    def dropout_add_norm(self, x, bias, residual, gamma, beta, rate):
+        """Layer normalization of residual + dropout(x + bias), the end of both halves of a Transformer layer.
+
+        x, residual : float32 [R, H]; bias, gamma, beta : float32 [H].
+        """
+        rate, place = self._place(rate, tf.shape(x))
+
+        def add(x, bias, residual, gamma, beta, *place):
+            total = residual + dropped(x + bias, rate, *place)
+            mean, deviation_inverse = row_moments(total)
+            return (total - mean) * deviation_inverse * gamma + beta, total, mean, deviation_inverse
+
+        def add_gradient(total, mean, deviation_inverse, gamma, grad, *place):
+            normalized = (total - mean) * deviation_inverse
+            grad_total = norm_gradient(normalized, deviation_inverse, grad * gamma)
+            return grad_total, dropped(grad_total, rate, *place), grad * normalized
+
+        forward = self._fused(("add norm", rate), add)
+        backward = self._fused(("add norm gradient", rate), add_gradient)
+
+        @tf.custom_gradient
+        def layer(x, bias, residual, gamma, beta):
+            result, total, mean, deviation_inverse = forward(x, bias, residual, gamma, beta, *place)
+
+            def gradient(grad):
+                grad_total, grad_x, grad_gamma = backward(total, mean, deviation_inverse, gamma, grad, *place)
+                return grad_x, column_sums(grad_x), grad_total, column_sums(grad_gamma), column_sums(grad)
+            return result, gradient
+        return layer(x, bias, residual, gamma, beta)
+
+    def norm(self, x, gamma, beta):
+        """Layer normalization over the last dimension (Ba et al. 2016): x float32 [R, H]; gamma, beta [H]."""
+        def normalize(x, gamma, beta):
+            mean, deviation_inverse = row_moments(x)
+            return (x - mean) * deviation_inverse * gamma + beta, mean, deviation_inverse
+
+        def normalize_gradient(x, mean, deviation_inverse, gamma, grad):
+            normalized = (x - mean) * deviation_inverse
+            return norm_gradient(normalized, deviation_inverse, grad * gamma), grad * normalized
+
+        forward, backward = self._fused("norm", normalize), self._fused("norm gradient", normalize_gradient)
+
+        @tf.custom_gradient
+        def layer(x, gamma, beta):
+            result, mean, deviation_inverse = forward(x, gamma, beta)
+
+            def gradient(grad):
+                grad_x, grad_gamma = backward(x, mean, deviation_inverse, gamma, grad)
+                return grad_x, column_sums(grad_gamma), column_sums(grad)
+            return result, gradient
+        return layer(x, gamma, beta)
+
+    def split_heads(self, x, bias, batch, length, heads):
+        """Query, key and value of every head from the joint projection.
+
+        x : float32 [R, 3 * H], bias : float32 [3 * H]; returns three float32 [B, A, S, D], the query scaled by
+        1 / sqrt(D), the scale of the attention scores.
+        """
+        width = bias.shape[0].value // 3
+        scale = (width // heads) ** -0.5
+
+        def split(x, bias):
+            shape = tf.shape(x)
+            parts = tf.reshape(x + bias, [shape[0], shape[1], 3, heads, width // heads])
+            query, key, value = tf.unstack(tf.transpose(parts, [2, 0, 3, 1, 4]))
+            return query * scale, key, value
+
+        forward = self._fused("split heads", split)
+
+        @tf.custom_gradient
+        def layer(x, bias):
+            def gradient(query, key, value):
+                grad_x = tf.concat([merge_heads(part, width) for part in (query * scale, key, value)], axis=1)
+                return grad_x, column_sums(grad_x)
+            return forward(tf.reshape(x, [batch, length, 3 * width]), bias), gradient
+        return layer(x, bias)
+
+    def attention(self, query, key, value, mask, rate):
+        """Scaled dot-product attention with dropout on its weights (Vaswani et al. 2017, 3.2.1).
+
+        query (already scaled), key, value : float32 [B, A, S, D].
+        mask : float32 [B, 1, 1, S], added to the scores: 0 at word pieces, very low at padding.
+        Returns float32 [B, A, S, D].
+        """
+        heads, length = query.shape[1].value, tf.shape(query)[2]
+        # The compiled functions see the scores as a matrix, [B * A * S, S]: four dimensions take XLA far longer to compile.
+        square = tf.stack([-1, heads, length, length])
+        rate, place = self._place(rate, tf.stack([tf.shape(query)[0] * heads * length, length]))
+
+        def weigh(powers, sums, *place):
+            weights = powers * (1.0 / sums)
+            return weights, dropped(weights, rate, *place)
+
+        exponentiate = self._fused("exponentiate", lambda scores, highest: tf.exp(scores - highest))
+        normalize = self._fused(("weigh", rate), weigh)
+        # Softmax's derivative; the row sums of grad * weights are those of the output's gradient with the output.
+        backward = self._fused("attention gradient",
+                               lambda weights, kept, grad, sums: kept * grad - weights * sums)
+
+        @tf.custom_gradient
+        def layer(query, key, value, mask):
+            scores = tf.reshape(tf.matmul(query, key, transpose_b=True) + mask, [-1, length])
+            powers = exponentiate(scores, tf.reduce_max(scores, axis=-1, keepdims=True))
+            weights, kept = normalize(powers, tf.reduce_sum(powers, axis=-1, keepdims=True), *place)
+            context = tf.matmul(tf.reshape(kept, square), value)
+
+            def gradient(grad):
+                grad_kept = tf.reshape(tf.matmul(grad, value, transpose_b=True), [-1, length])
+                sums = tf.reshape(tf.reduce_sum(grad * context, axis=-1), [-1, 1])
+                grad_scores = tf.reshape(backward(weights, kept, grad_kept, sums), square)
+                return (tf.matmul(grad_scores, key), tf.matmul(grad_scores, query, transpose_a=True),
+                        tf.matmul(tf.reshape(kept, square), grad, transpose_a=True), tf.zeros_like(mask))
+            return context, gradient
+        return layer(query, key, value, mask)
+
+    # -------------------------------------------------------------------------------------------------- plumbing
+
+    def _place(self, rate, shape):
+        """The rate of the next dropout in the network, and what `dropped` needs besides for a tensor of this shape."""
+        self._places += 1
+        if self._seed is None or rate == 0.0:
+            return 0.0, ()
+        key = np.random.RandomState([self._seed, self._places]).randint(-2 ** 31, 2 ** 31)
+        # Elements are numbered row by row; the two addends are made here, because XLA of TensorFlow 1.14 would
+        # compute a range of its own at compile time.
+        rows = tf.reshape(tf.range(tf.reduce_prod(shape[:-1])), tf.concat([shape[:-1], [1]], 0)) * shape[-1]
+        return rate, (rows + tf.constant(key, tf.int32), tf.range(shape[-1]), scramble(self._step + 1))
+
+    def _fused(self, name, function):
+        """`function` compiled, once for every place that uses it under this name."""
+        if name not in self._functions:
+            self._functions[name] = fused(function) if self._xla else function
+        return self._functions[name]
 
 
-def no_dropout(x, rate):
-    """Dropout as it is outside training: none."""
-    return x
+# --------------------------------------------------------------------------------------------------------- formulas
+
+def gelu(x):
+    """Gaussian error linear unit in the tanh approximation of BERT's release (Hendrycks and Gimpel 2016)."""
+    return 0.5 * x * (1.0 + tf.tanh(GELU_SCALE * x * (1.0 + GELU_CUBE * x * x)))
+
+
+def gelu_slope(x):
+    """Derivative of `gelu`."""
+    square = x * x
+    tanh = tf.tanh(GELU_SCALE * x * (1.0 + GELU_CUBE * square))
+    return 0.5 * (1.0 + tanh) + 0.5 * x * (1.0 - tanh * tanh) * (GELU_SCALE * (1.0 + 3.0 * GELU_CUBE * square))
+
+
+def merge_heads(x, width):
+    """Heads side by side: float32 [B, A, S, D] to [R, width]."""
+    return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [-1, width])
+
+
+def row_moments(x):
+    """Mean and inverse standard deviation of each row: float32 [R, 1] both."""
+    mean = tf.reduce_mean(x, axis=-1, keepdims=True)
+    variance = tf.reduce_mean(tf.square(x - mean), axis=-1, keepdims=True)
+    return mean, tf.rsqrt(variance + EPSILON)
+
+
+def norm_gradient(normalized, deviation_inverse, grad):
+    """Gradient of a row's normalization, from the gradient of its result before gamma and beta."""
+    mean = tf.reduce_mean(grad, axis=-1, keepdims=True)
+    along = tf.reduce_mean(grad * normalized, axis=-1, keepdims=True)
+    return deviation_inverse * (grad - mean - normalized * along)
+
+
+def column_sums(x):
+    """Sum over the rows, as a product with ones, which uses all cores: float32 [R, width] to [width]."""
+    return tf.reshape(tf.matmul(tf.ones([1, tf.shape(x)[0]]), x), [-1])
+
+
+def dropped(x, rate, rows=None, columns=None, key=None):
+    """Dropout whose mask is a hash of the element's number and a key, so that it can be repeated at will.
+
+    x : float32 [..., columns]; rows : int32 [..., 1] and columns : int32 [columns], whose sum numbers the elements;
+    key : int32 scalar.
+    """
+    if not rate:
+        return x
+    bits = scramble(tf.bitwise.bitwise_xor(scramble(rows + columns), key))
+    # The bits are uniform over all int32; a share `rate` of them lies below this.
+    threshold = int(round(rate * 2.0 ** 32)) - 2 ** 31
+    return tf.where(bits >= threshold, x * (1.0 / (1.0 - rate)), tf.zeros_like(x))
+
+
+def scramble(x):
+    """A bijection of int32 in which each bit of the input changes each bit of the output about half the time.
+
+    Two rounds of multiply and xor-shift with the constants of Wellons' hash-prospector ("lowbias32").
+    """
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B - 2 ** 32)):
+        x = tf.bitwise.bitwise_xor(x, shifted_right(x, shift)) * factor
+    return tf.bitwise.bitwise_xor(x, shifted_right(x, 16))
+
+
+def shifted_right(x, shift):
+    """Logical shift (TensorFlow shifts int32 arithmetically)."""
+    shifted = tf.bitwise.right_shift(tf.bitcast(x, tf.uint32), tf.constant(shift, tf.uint32))
+    return tf.bitcast(shifted, tf.int32)

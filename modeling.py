@@ -7,8 +7,8 @@ import json
 import os
 from typing import NamedTuple
 
-import layers
 from errors import InputError
+from layers import Layers, merge_heads
 from runtime import tf
 
 
@@ -63,7 +63,7 @@ class BertModel:
     ----------
     config : BertConfig
     input_ids, input_mask, segment_ids : int32 [B, S]
-    dropout : function of (tensor, rate), layers.Dropout in training, layers.no_dropout elsewhere.
+    layers : layers.Layers of this tower; with dropout in training, without elsewhere.
 
     Attributes
     ----------
@@ -72,9 +72,9 @@ class BertModel:
         reads the sequence).
     """
 
-    def __init__(self, config, input_ids, input_mask, segment_ids, dropout=layers.no_dropout):
+    def __init__(self, config, input_ids, input_mask, segment_ids, layers=None):
         self.config = config
-        self._dropout = dropout
+        self._layers = layers or Layers()
         self._batch, self._length = tf.shape(input_ids)[0], input_ids.shape[1].value or tf.shape(input_ids)[1]
         with tf.variable_scope("bert"):
             with tf.variable_scope("embeddings"):
@@ -87,7 +87,8 @@ class BertModel:
                         hidden = self._layer(hidden, mask)
             self.sequence_output = tf.reshape(hidden, [self._batch, self._length, config.hidden_size])
             with tf.variable_scope("pooler"):
-                self.pooled_output = tf.tanh(self._dense(self.sequence_output[:, 0], config.hidden_size))
+                kernel, bias = self._dense_variables("dense", config.hidden_size, config.hidden_size)
+                self.pooled_output = tf.tanh(tf.matmul(self.sequence_output[:, 0], kernel) + bias)
 
     def _embed(self, input_ids, segment_ids):
         """Sum of word, segment and position embeddings, normalized: float32 [B * S, H]."""
@@ -98,55 +99,52 @@ class BertModel:
         one_hot = tf.one_hot(tf.reshape(segment_ids, [-1]), config.type_vocab_size)
         hidden = tf.gather(words, tf.reshape(input_ids, [-1])) + tf.matmul(one_hot, segments)
         hidden = tf.reshape(hidden, [self._batch, self._length, width]) + positions[None, :self._length]
-        return self._dropout(self._norm(tf.reshape(hidden, [-1, width])), config.hidden_dropout_prob)
+        gamma, beta = self._norm_variables()
+        normalized = self._layers.norm(tf.reshape(hidden, [-1, width]), gamma, beta)
+        return self._layers.dropout(normalized, config.hidden_dropout_prob)
 
     def _layer(self, hidden, mask):
         """One Transformer layer, [B * S, H] to [B * S, H]."""
-        config, rate = self.config, self.config.hidden_dropout_prob
+        width = self.config.hidden_size
         with tf.variable_scope("attention"):
             with tf.variable_scope("self"):
                 context = self._attend(hidden, mask)
             with tf.variable_scope("output"):
-                hidden = self._norm(hidden + self._dropout(self._dense(context, config.hidden_size), rate))
+                hidden = self._dense_add_norm(context, hidden)
         with tf.variable_scope("intermediate"):
-            wide = layers.gelu(self._dense(hidden, config.intermediate_size))
+            kernel, bias = self._dense_variables("dense", width, self.config.intermediate_size)
+            wide = self._layers.bias_gelu(tf.matmul(hidden, kernel), bias)
         with tf.variable_scope("output"):
-            return self._norm(hidden + self._dropout(self._dense(wide, config.hidden_size), rate))
+            return self._dense_add_norm(wide, hidden)
+
+    def _dense_add_norm(self, x, residual):
+        """Dense layer, dropout, residual connection and layer normalization: [B * S, any] to [B * S, H]."""
+        kernel, bias = self._dense_variables("dense", x.shape[-1].value, self.config.hidden_size)
+        gamma, beta = self._norm_variables()
+        return self._layers.dropout_add_norm(tf.matmul(x, kernel), bias, residual, gamma, beta,
+                                             self.config.hidden_dropout_prob)
 
     def _attend(self, hidden, mask):
         """Multi-head self-attention, [B * S, H] to [B * S, H] (heads side by side)."""
         width, heads = self.config.hidden_size, self.config.num_attention_heads
-        head = width // heads
         kernels, biases = zip(*(self._dense_variables(name, width, width) for name in ("query", "key", "value")))
-        # The three projections are one product; the scores' scale 1 / sqrt(D) goes into the small query kernel.
-        scale = head ** -0.5
-        kernel = tf.concat([kernels[0] * scale, kernels[1], kernels[2]], axis=1)
-        bias = tf.concat([biases[0] * scale, biases[1], biases[2]], axis=0)
-        projected = tf.nn.bias_add(tf.matmul(hidden, kernel), bias)  # [B * S, 3 * H]
-        projected = tf.reshape(projected, [self._batch, self._length, 3, heads, head])
-        query, key, value = tf.unstack(tf.transpose(projected, [2, 0, 3, 1, 4]))  # [B, A, S, D] each
-        scores = tf.matmul(query, key, transpose_b=True) + mask  # [B, A, S, S]
-        weights = self._dropout(tf.nn.softmax(scores), self.config.attention_probs_dropout_prob)
-        context = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])  # [B, S, A, D]
-        return tf.reshape(context, [-1, width])
-
-    def _dense(self, x, width):
-        """Dense layer under the name `dense`: [rows, any] to [rows, width]."""
-        kernel, bias = self._dense_variables("dense", x.shape[-1].value, width)
-        return tf.nn.bias_add(tf.matmul(x, kernel), bias)
+        # The three projections are one matrix product.
+        projected = tf.matmul(hidden, tf.concat(kernels, axis=1))  # [B * S, 3 * H]
+        query, key, value = self._layers.split_heads(projected, tf.concat(biases, axis=0), self._batch, self._length, heads)
+        context = self._layers.attention(query, key, value, mask, self.config.attention_probs_dropout_prob)
+        return merge_heads(context, width)
 
     def _dense_variables(self, name, inputs, outputs):
         with tf.variable_scope(name):
             return (self._variable("kernel", [inputs, outputs]),
                     tf.get_variable("bias", [outputs], initializer=tf.zeros_initializer()))
 
-    def _norm(self, x):
-        """Layer normalization under the name `LayerNorm`, [rows, H]."""
+    def _norm_variables(self):
         with tf.variable_scope("LayerNorm"):
             width = [self.config.hidden_size]
             beta = tf.get_variable("beta", width, initializer=tf.zeros_initializer())
             gamma = tf.get_variable("gamma", width, initializer=tf.ones_initializer())
-        return layers.layer_norm(x, gamma, beta)
+        return gamma, beta
 
     def _variable(self, name, shape):
         return tf.get_variable(name, shape, initializer=tf.truncated_normal_initializer(stddev=self.config.initializer_range))

@@ -50,7 +50,7 @@ def global_norm(gradients):
 def dense_gradient(gradient, variable):
     """A gradient as a tensor of its variable's shape."""
     if isinstance(gradient, tf.IndexedSlices):
-        return tf.unsorted_segment_sum(gradient.values, gradient.indices, variable.shape[0].value)
+        return tf.scatter_nd(gradient.indices[:, None], gradient.values, variable.shape)
     return gradient
 
 

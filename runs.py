@@ -10,7 +10,7 @@ from results import read_run
 from settings import as_text
 
 # Settings that change how fast a run goes or how often it is saved, but not its outcome.
-NOT_PART_OF_THE_RUN = ("eval_batch_size", "save_every_minutes")
+NOT_PART_OF_THE_RUN = ("eval_batch_size", "save_every_minutes", "xla", "threads")
 
 
 def identity(record):

@@ -1,13 +1,13 @@
 """BERT-CNN (Chen, Wu and Li 2019): one-dimensional convolutions over BERT's last layer."""
 import numpy as np
 
-import layers
 from labels import LABELS
+from layers import Layers
 from modeling import BertModel
 from runtime import tf
 
 
-def bert_cnn(features, config, settings, dropout=layers.no_dropout):
+def bert_cnn(features, config, settings, layers=None):
     """The classifier's graph.
 
     Parameters
@@ -15,32 +15,52 @@ def bert_cnn(features, config, settings, dropout=layers.no_dropout):
     features : dict of int32 tensors `input_ids`, `input_mask`, `segment_ids`, each [batch, seq_length].
     config : modeling.BertConfig
     settings : settings.Settings
-    dropout : layers.Dropout in training.
+    layers : layers.Layers of this tower; with dropout in training.
 
     Returns
     -------
     logits : float32 [batch, 8], in the order of LABELS.
     """
-    bert = BertModel(config, features["input_ids"], features["input_mask"], features["segment_ids"], dropout)
-    pooled = tf.concat([convolve(bert.sequence_output, width, settings.num_filters)
-                        for width in settings.filter_sizes], axis=1)  # [batch, num_filters * widths]
+    layers = layers or Layers()
+    bert = BertModel(config, features["input_ids"], features["input_mask"], features["segment_ids"], layers)
+    pooled = convolve(bert.sequence_output, settings.filter_sizes, settings.num_filters)
     hidden = dense(pooled, settings.hidden_dim, "fc1")
     # Upstream drops units before the ReLU; with dropout's zeros the order makes no difference to the result.
-    hidden = tf.nn.relu(dropout(hidden, 1.0 - settings.keep_prob))
+    hidden = tf.nn.relu(layers.dropout(hidden, 1.0 - settings.keep_prob))
     return dense(hidden, len(LABELS), "logits")
 
 
-def convolve(sequence, width, filters):
-    """Convolution of `width` word pieces (valid, no activation) and its maximum over time.
+def convolve(sequence, widths, filters):
+    """Convolutions of several widths (valid, no activation), each followed by its maximum over time.
 
-    sequence : float32 [batch, seq_length, hidden]; returns float32 [batch, filters].
+    A convolution of width w is w matrix products, one for each place in the window, summed with a shift; the
+    products of all places of all widths are computed as one.
+
+    Parameters
+    ----------
+    sequence : float32 [batch, seq_length, hidden].
+    widths : of the convolutions, in word pieces.
+    filters : of each convolution.
+
+    Returns
+    -------
+    float32 [batch, filters * len(widths)]
     """
-    with tf.variable_scope(f"conv-maxpool-{width}/conv1d"):
-        kernel = variable("kernel", [width, sequence.shape[2].value, filters])
-        bias = tf.get_variable("bias", [filters], initializer=tf.zeros_initializer())
-        convolved = tf.nn.conv1d(sequence, kernel, stride=1, padding="VALID")
+    hidden, length = sequence.shape[2].value, tf.shape(sequence)[1]
+    kernels, biases = [], []
+    for width in widths:
+        with tf.variable_scope(f"conv-maxpool-{width}/conv1d"):
+            kernels += tf.unstack(variable("kernel", [width, hidden, filters]))
+            biases.append(tf.get_variable("bias", [filters], initializer=tf.zeros_initializer()))
+    products = tf.matmul(tf.reshape(sequence, [-1, hidden]), tf.concat(kernels, axis=1))
+    products = [tf.reshape(product, [-1, length, filters]) for product in tf.split(products, len(kernels), axis=1)]
+    pooled = []
+    for width, bias in zip(widths, biases):
+        places, products = products[:width], products[width:]
+        convolved = tf.add_n([product[:, place:length - width + 1 + place] for place, product in enumerate(places)])
         # The bias is the same at every time, so it may be added after the maximum.
-        return tf.reduce_max(convolved, axis=1) + bias
+        pooled.append(tf.reduce_max(convolved, axis=1) + bias)
+    return tf.concat(pooled, axis=1)
 
 
 def dense(x, width, name):

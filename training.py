@@ -4,12 +4,12 @@ The training protocol itself (when to evaluate, what to keep, when to end) is in
 """
 import numpy as np
 
-import layers
 import optimization
 import protocol
 import text_model
 from errors import InputError
 from features import unique_rows
+from layers import Layers
 from pretrained import check_variables, load_weights
 from runtime import session_config, tf
 
@@ -82,12 +82,12 @@ def model_fn(features, labels, mode, params):
     """
     config, settings = params["config"], params["settings"]
     if mode == tf.estimator.ModeKeys.PREDICT:
-        logits = text_model.bert_cnn(features, config, settings)
+        logits = text_model.bert_cnn(features, config, settings, Layers(uses_xla(config, settings)))
         check_checkpoint(params["checkpoint"])
         return tf.estimator.EstimatorSpec(mode, predictions=logits)
 
     step = tf.train.get_global_step()
-    logits = text_model.bert_cnn(features, config, settings, layers.Dropout(settings.seed, tf.cast(step, tf.int32)))
+    logits = text_model.bert_cnn(features, config, settings, Layers(uses_xla(config, settings), settings.seed, step))
     loss = tf.reduce_mean(text_model.cross_entropy(logits, labels))
     operation, norm, rate = optimization.train_op(loss, settings, step, params["total_steps"])
     hook = params["hook"]
@@ -105,6 +105,11 @@ def model_fn(features, labels, mode, params):
     scaffold = tf.train.Scaffold(init_op=tf.global_variables_initializer(), init_feed_dict=feeds,
                                  saver=hook.state_saver)
     return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=operation, training_hooks=[hook], scaffold=scaffold)
+
+
+def uses_xla(config, settings):
+    """Whether XLA compiles the elementwise chains; compiling takes seconds, so small models go without."""
+    return config.hidden_size >= 256 if settings.xla == "auto" else settings.xla == "on"
 
 
 def accuracy(logits, labels):
@@ -130,7 +135,7 @@ def evaluation_graph(config, settings, length):
     """Build the EvaluationGraph for rows of `length` word pieces."""
     inputs = {name: tf.placeholder(tf.int32, [None, length], name=f"evaluation/{name}") for name in INPUTS}
     with tf.variable_scope(tf.get_variable_scope(), reuse=True):
-        return EvaluationGraph(inputs, text_model.bert_cnn(inputs, config, settings))
+        return EvaluationGraph(inputs, text_model.bert_cnn(inputs, config, settings, Layers(uses_xla(config, settings))))
 
 
 def check_checkpoint(prefix):
@@ -145,7 +150,7 @@ def check_checkpoint(prefix):
 def estimator(config, settings, model_dir, **params):
     """The Estimator of BERT-CNN; it writes nothing of its own accord, `protocol` says what is saved when."""
     run_config = tf.estimator.RunConfig(
-        model_dir=model_dir, tf_random_seed=settings.seed, session_config=session_config(),
+        model_dir=model_dir, tf_random_seed=settings.seed, session_config=session_config(settings.threads),
         save_summary_steps=None, save_checkpoints_secs=None, save_checkpoints_steps=None, log_step_count_steps=None)
     params.update(config=config, settings=settings)
     # Not through the Estimator's own `params`: it would work on a copy, and the hook is ours to read afterwards.

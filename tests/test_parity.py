@@ -6,13 +6,13 @@ import pytest
 
 import data_process_i2b2
 import inputs
-import layers
 import optimization
 import paths
 import text_model
 from features import make_features
 from helpers import corpus_of, run
 from labels import LABELS
+from layers import Layers
 from pretrained import load_weights
 from runtime import tf
 from settings import Settings
@@ -62,14 +62,14 @@ def test_features_equal_upstreams(made, examples, recorded):
 class Model:
     """The training graph over placeholders, with the recorded start values."""
 
-    def __init__(self, bert, recorded):
+    def __init__(self, bert, recorded, xla):
         settings = Settings(keep_prob=1.0)
         self.inputs = {name: tf.placeholder(tf.int32, [None, settings.seq_length]) for name in
                        ("input_ids", "input_mask", "segment_ids")}
         self.labels = tf.placeholder(tf.int32, [None])
         step = tf.train.create_global_step()
         self.logits = text_model.bert_cnn(self.inputs, bert.config, settings,
-                                          layers.Dropout(0, tf.cast(step, tf.int32)))
+                                          Layers(xla, seed=0, step=tf.cast(step, tf.int32)))
         self.loss = tf.reduce_mean(text_model.cross_entropy(self.logits, self.labels))
         self.train, self.norm, _ = optimization.train_op(self.loss, settings, step, total_steps=3)
         shapes = {variable.op.name: variable.shape.as_list() for variable in tf.trainable_variables("bert/")}
@@ -90,10 +90,10 @@ class Model:
         return feed
 
 
-@pytest.fixture(scope="module")
-def model(bert, recorded):
+@pytest.fixture(scope="module", params=[False, True], ids=["plain", "xla"])
+def model(bert, recorded, request):
     with tf.Graph().as_default():
-        yield Model(bert, recorded)
+        yield Model(bert, recorded, request.param)
 
 
 def relative(value, expected):

@@ -1,4 +1,4 @@
-"""The set-up: which Python it takes, what it says when there is none, and that the requirements are complete."""
+"""The set-up: which Python it takes, what it says without one, and that the requirements are complete."""
 import ast
 import importlib.util
 import os
@@ -17,7 +17,7 @@ DISTRIBUTIONS = {"sklearn": "scikit-learn", "google": "protobuf"}
 
 @pytest.fixture
 def machine(tmp_path):
-    """A machine with the shell's tools and no Python; `machine(which)` asks what the set-up would take on it."""
+    """A machine with the shell's tools and no Python; `machine.which` asks what the set-up would take."""
     return Machine(tmp_path)
 
 
@@ -184,7 +184,7 @@ def test_python38_gets_a_tensorflow_that_pip_cannot_find_and_nothing_else(projec
 
 
 def third_party_imports(paths, local):
-    """Top-level names of the modules imported by these files that are neither Python's own nor the project's."""
+    """Top-level names of the modules these files import that are neither Python's own nor the project's."""
     names = set()
     for path in paths:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Makes a virtual environment with everything the project needs; does nothing when it is complete.
 #
-#   tools/setup.sh [--dev] [--venv DIR] [--only tf1|tf2]     set up DIR (default .venv)
-#   tools/setup.sh --which [--only tf1|tf2]                  only print "VERSION PATH" of the Python it would take
+#   tools/setup.sh [--dev] [--venv DIR] [--only tf1|tf2]   set up DIR (default .venv)
+#   tools/setup.sh --which [--only tf1|tf2]                only print "VERSION PATH" of the Python to take
 #
 # --dev       the tests' requirements as well
 # --only      consider only the Pythons of TensorFlow 1.14 (tf1) or of TensorFlow 2.15 (tf2)
@@ -16,7 +16,7 @@ fail() {
     exit "${2:-1}"
 }
 
-# ---- Finding a Python -------------------------------------------------------------------------------------------
+# ---- Finding a Python --------------------------------------------------------------------------------
 
 tf1_versions="3.7 3.6"
 tf2_versions="3.11 3.10 3.9"
@@ -27,7 +27,7 @@ if [[ $(uname -m) != x86_64 && $(uname -m) != amd64 ]]; then
     tf1_versions=""
 fi
 
-# "VERSION PATH" of a Python, or nothing when it does not run (a pyenv shim of a version that is not active does not).
+# "VERSION PATH" of a Python, or nothing when it does not run (as pyenv's shim of an inactive version).
 # Inside a virtual environment PATH is the Python it was made from: ours may be about to be replaced.
 probe() {
     "$1" -c '
@@ -68,8 +68,8 @@ choose_among() {
             found=$(probe "$command")
             if [[ ${found%% *} != "$version".* ]]; then continue; fi
             if can_make_venv "${found#* }"; then chosen=$found; return; fi
-            unsuitable="$unsuitable Python ${found%% *} (${found#* }) was found but cannot make virtual environments;\
- on Debian and Ubuntu 'apt-get install python$version-venv' adds that."
+            unsuitable="$unsuitable Python ${found%% *} (${found#* }) was found but cannot make virtual\
+ environments; on Debian and Ubuntu 'apt-get install python$version-venv' adds that."
         done < <(commands_named "python$version"; commands_named python3; commands_named python)
     done
 }
@@ -85,12 +85,12 @@ choose_named() {
     fail "PYTHON=$1 does not run. Give the path of a Python 3.7, 3.6, 3.11, 3.10 or 3.9, or leave PYTHON out."
 }
 
-ways_out="The project runs on Python 3.7 or 3.6 (TensorFlow 1.14, the reference) and on Python 3.11, 3.10 or 3.9\
- (TensorFlow 2.15); neither TensorFlow was released for Python 3.8 or for 3.12 and newer. Ways to get one:
+ways_out="The project runs on Python 3.7 or 3.6 (TensorFlow 1.14, the reference) and on Python 3.11, 3.10\
+ or 3.9 (TensorFlow 2.15); neither was released for Python 3.8 or for 3.12 and newer. Ways to get one:
   pyenv             pyenv install 3.7        (or 3.11)
   conda             conda create -n bert-cnn python=3.7 && conda activate bert-cnn
   Debian, Ubuntu    apt-get install python3.11 python3.11-venv        (where the release has it)
-Then run 'make setup' again; it finds them by itself. 'make setup PYTHON=/path/to/python3.11' takes a certain one."
+Then run 'make setup' again; it finds them by itself. 'make setup PYTHON=/path/to/python3.11' names one."
 
 # Sets `chosen` ("VERSION PATH") and `reason`, or fails with the ways out.
 choose() {
@@ -100,8 +100,8 @@ choose() {
         if [[ -z $(runtime_of "${chosen%% *}") ]]; then
             fail "PYTHON=$PYTHON is Python ${chosen%% *}, which cannot be used. $ways_out"
         fi
-        can_make_venv "${chosen#* }" || fail "PYTHON=$PYTHON cannot make virtual environments (its modules venv and\
- ensurepip are missing). On Debian and Ubuntu 'apt-get install python3-venv' adds them."
+        can_make_venv "${chosen#* }" || fail "PYTHON=$PYTHON cannot make virtual environments (its modules\
+ venv and ensurepip are missing). On Debian and Ubuntu 'apt-get install python3-venv' adds them."
         return
     fi
     if [[ $only != tf2 ]]; then
@@ -118,10 +118,10 @@ choose() {
     fail "no suitable Python was found on PATH or in $pyenv_versions.$unsuitable $ways_out"
 }
 
-# ---- Making the environment -------------------------------------------------------------------------------------
+# ---- Making the environment --------------------------------------------------------------------------
 
-# The stamp is the list of what was installed. It is taken away before pip starts and written when all is done, so an
-# environment without it was cut off and is made anew.
+# The stamp lists what was installed. It is taken away before pip starts and written when all is done:
+# an environment without it was cut off and is made anew.
 stamp() { echo "$venv/.installed"; }
 
 wanted() {
@@ -140,7 +140,8 @@ is_complete() {
 # Runs pip with its output in a log; on a terminal one line tells how far it is.
 run_pip() {
     local log=$venv/pip.log count=0 line
-    "$venv/bin/python" -m pip install --disable-pip-version-check -r "$1" 2>&1 | tee "$log" | while read -r line; do
+    "$venv/bin/python" -m pip install --disable-pip-version-check -r "$1" 2>&1 | tee "$log" |
+    while read -r line; do
         case $line in
             Collecting*) count=$((count + 1)); line="package $count: ${line#Collecting }" ;;
             Installing*) line="copying $count packages" ;;
@@ -149,9 +150,10 @@ run_pip() {
         if [[ -t 1 ]]; then printf '\r\033[K  %s' "${line%%[;(]*}" | cut -c1-78 | tr -d '\n'; fi
     done || {
         printf '\npip could not install the requirements. The end of what it said:\n\n' >&2
-        tail -n 20 "$log" >&2
-        fail "the installation into $venv is not finished. Check the network connection and the free disk space\
- (2.5 GB), then run the same command again. All of pip's output: $venv/pip.log"
+        grep -vE '^ *(Ignoring|Requirement already|Collecting|Downloading|Using cached)' "$log" |
+            tail -n 12 >&2 || true
+        fail "the installation into $venv is not finished. Check the network connection and the free disk\
+ space (2.5 GB), then run the same command again. All of pip's output: $venv/pip.log"
     }
     if [[ -t 1 ]]; then printf '\r\033[K'; fi
 }
@@ -160,7 +162,7 @@ check_import() {
     local said
     said=$("$venv/bin/python" -c 'import tensorflow, h5py, sklearn, tokenizers' 2>&1) || {
         printf '%s\n' "$said" | tail -n 5 >&2
-        fail "the requirements are installed in $venv but TensorFlow does not start on this machine (see above)."
+        fail "the requirements are installed in $venv but do not start on this machine (see above)."
     }
 }
 

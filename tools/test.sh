@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests in .venv and, where there is a Python for it, in a second environment with the other TensorFlow.
+# Runs the tests in .venv and, where there is a Python for it, in a second one with the other TensorFlow.
 #
 #   tools/test.sh [PYTEST ARGUMENTS]
 #
@@ -13,7 +13,7 @@ version_in() {
     "$1/bin/python" -c 'import platform; print("Python " + platform.python_version())'
 }
 
-tools/setup.sh --dev
+bash tools/setup.sh --dev
 unset PYTHON  # it chose .venv; the second environment finds its own
 
 runtime=$tf2 other=$tf1 only=tf1 other_pythons="3.7 or 3.6"
@@ -24,8 +24,8 @@ fi
 environments=(.venv)
 names=("$(version_in .venv), $runtime")
 missing="Tested on one runtime only: there is no Python $other_pythons here for $other."
-if tools/setup.sh --which --only $only >/dev/null 2>&1; then
-    tools/setup.sh --dev --only $only --venv .venv-$only
+if bash tools/setup.sh --which --only $only >/dev/null 2>&1; then
+    bash tools/setup.sh --dev --only $only --venv .venv-$only
     environments+=(.venv-$only)
     names+=("$(version_in .venv-$only), $other")
     missing=""

@@ -24,25 +24,33 @@ class Layers:
     xla : compile the elementwise chains with XLA.
     seed : int, the run's seed; None builds a tower without any dropout.
     step : int32 scalar tensor, the global step, where there is a seed.
+    precision : "float32" or "bfloat16", the type in which activations are multiplied and kept. Variables, their
+        gradients, the residual sums' normalization, softmax and everything within a compiled chain are float32.
 
-    The dropout masks are a function of seed, step and place in the network, so that a continued run repeats an
+    "float" below is that type. The dropout masks are a function of seed, step and place in the network, so that a continued run repeats an
     uninterrupted one, and nothing random has to be kept from the forward to the backward pass.
     """
 
-    def __init__(self, xla=False, seed=None, step=None):
+    def __init__(self, xla=False, seed=None, step=None, precision="float32"):
         self._xla = xla
+        self._type = tf.as_dtype(precision)
         self._seed, self._step = seed, step
         self._places = 0
         self._functions = {}
 
     # --------------------------------------------------------------------------------------------------- layers
 
+    def product(self, x, kernel):
+        """Matrix product of activations and a kernel: x float [R, any], kernel float32 [any, width]."""
+        return tf.matmul(tf.cast(x, self._type), tf.cast(kernel, self._type))
+
     def dropout(self, x, rate):
         """`x` with each element zeroed with probability `rate` and the others scaled by 1 / (1 - rate); any shape."""
         rate, place = self._place(rate, tf.shape(x))
         if not rate:
             return x
-        drop = self._fused(("dropout", rate), lambda x, *place: dropped(x, rate, *place))
+        drop = self._fused(("dropout", rate, x.dtype), lambda x, *place: dropped(x, rate, *place),
+                           narrow=x.dtype == tf.bfloat16)
 
         @tf.custom_gradient
         def layer(x):
@@ -50,7 +58,7 @@ class Layers:
         return layer(x)
 
     def bias_gelu(self, x, bias):
-        """gelu(x + bias): x float32 [R, width], bias float32 [width]."""
+        """gelu(x + bias): x float [R, width], bias float32 [width]."""
         forward = self._fused("gelu", lambda x, bias: gelu(x + bias))
         backward = self._fused("gelu gradient", lambda x, bias, grad: grad * gelu_slope(x + bias))
 
@@ -65,7 +73,7 @@ class Layers:
     def dropout_add_norm(self, x, bias, residual, gamma, beta, rate):
         """Layer normalization of residual + dropout(x + bias), the end of both halves of a Transformer layer.
 
-        x, residual : float32 [R, H]; bias, gamma, beta : float32 [H].
+        x, residual : float [R, H]; bias, gamma, beta : float32 [H].
         """
         rate, place = self._place(rate, tf.shape(x))
 
@@ -110,14 +118,14 @@ class Layers:
 
             def gradient(grad):
                 grad_x, grad_gamma = backward(x, mean, deviation_inverse, gamma, grad)
-                return grad_x, column_sums(grad_gamma), column_sums(grad)
+                return tf.cast(grad_x, x.dtype), column_sums(grad_gamma), column_sums(grad)
             return result, gradient
         return layer(x, gamma, beta)
 
     def split_heads(self, x, bias, batch, length, heads):
         """Query, key and value of every head from the joint projection.
 
-        x : float32 [R, 3 * H], bias : float32 [3 * H]; returns three float32 [B, A, S, D], the query scaled by
+        x : float [R, 3 * H], bias : float32 [3 * H]; returns three float [B, A, S, D], the query scaled by
         1 / sqrt(D), the scale of the attention scores.
         """
         width = bias.shape[0].value // 3
@@ -142,9 +150,9 @@ class Layers:
     def attention(self, query, key, value, mask, rate):
         """Scaled dot-product attention with dropout on its weights (Vaswani et al. 2017, 3.2.1).
 
-        query (already scaled), key, value : float32 [B, A, S, D].
+        query (already scaled), key, value : float [B, A, S, D].
         mask : float32 [B, 1, 1, S], added to the scores: 0 at word pieces, very low at padding.
-        Returns float32 [B, A, S, D].
+        Returns float [B, A, S, D].
         """
         heads, length = query.shape[1].value, tf.shape(query)[2]
         # The compiled functions see the scores as a matrix, [B * A * S, S]: four dimensions take XLA far longer to compile.
@@ -155,7 +163,8 @@ class Layers:
             weights = powers * (1.0 / sums)
             return weights, dropped(weights, rate, *place)
 
-        exponentiate = self._fused("exponentiate", lambda scores, highest: tf.exp(scores - highest))
+        masked = self._fused("mask", lambda scores, mask: scores + mask, narrow=False)
+        exponentiate = self._fused("exponentiate", lambda scores, highest: tf.exp(scores - highest), narrow=False)
         normalize = self._fused(("weigh", rate), weigh)
         # Softmax's derivative; the row sums of grad * weights are those of the output's gradient with the output.
         backward = self._fused("attention gradient",
@@ -163,14 +172,14 @@ class Layers:
 
         @tf.custom_gradient
         def layer(query, key, value, mask):
-            scores = tf.reshape(tf.matmul(query, key, transpose_b=True) + mask, [-1, length])
+            scores = tf.reshape(masked(tf.matmul(query, key, transpose_b=True), mask), [-1, length])
             powers = exponentiate(scores, tf.reduce_max(scores, axis=-1, keepdims=True))
             weights, kept = normalize(powers, tf.reduce_sum(powers, axis=-1, keepdims=True), *place)
             context = tf.matmul(tf.reshape(kept, square), value)
 
             def gradient(grad):
                 grad_kept = tf.reshape(tf.matmul(grad, value, transpose_b=True), [-1, length])
-                sums = tf.reshape(tf.reduce_sum(grad * context, axis=-1), [-1, 1])
+                sums = tf.reshape(tf.reduce_sum(tf.cast(grad * context, tf.float32), axis=-1), [-1, 1])
                 grad_scores = tf.reshape(backward(weights, kept, grad_kept, sums), square)
                 return (tf.matmul(grad_scores, key), tf.matmul(grad_scores, query, transpose_a=True),
                         tf.matmul(tf.reshape(kept, square), grad, transpose_a=True), tf.zeros_like(mask))
@@ -190,10 +199,21 @@ class Layers:
         rows = tf.reshape(tf.range(tf.reduce_prod(shape[:-1])), tf.concat([shape[:-1], [1]], 0)) * shape[-1]
         return rate, (rows + tf.constant(key, tf.int32), tf.range(shape[-1]), scramble(self._step + 1))
 
-    def _fused(self, name, function):
-        """`function` compiled, once for every place that uses it under this name."""
+    def _fused(self, name, function, narrow=True):
+        """`function` compiled, once for every place that uses it under this name.
+
+        It computes in float32; its results are then narrowed to the precision, except figures of rows, [..., 1].
+        """
+        def computed(*tensors):
+            results = function(*(tf.cast(tensor, tf.float32) if tensor.dtype == tf.bfloat16 else tensor for tensor in tensors))
+            if not narrow or self._type == tf.float32:
+                return results
+            if not isinstance(results, tuple):
+                return tf.cast(results, self._type)
+            return tuple(result if result.shape[-1].value == 1 else tf.cast(result, self._type) for result in results)
+
         if name not in self._functions:
-            self._functions[name] = fused(function) if self._xla else function
+            self._functions[name] = fused(computed) if self._xla else computed
         return self._functions[name]
 
 
@@ -231,8 +251,8 @@ def norm_gradient(normalized, deviation_inverse, grad):
 
 
 def column_sums(x):
-    """Sum over the rows, as a product with ones, which uses all cores: float32 [R, width] to [width]."""
-    return tf.reshape(tf.matmul(tf.ones([1, tf.shape(x)[0]]), x), [-1])
+    """Sum over the rows, as a product with ones, which uses all cores: float [R, width] to float32 [width]."""
+    return tf.cast(tf.reshape(tf.matmul(tf.ones([1, tf.shape(x)[0]], x.dtype), x), [-1]), tf.float32)
 
 
 def dropped(x, rate, rows=None, columns=None, key=None):
@@ -260,6 +280,6 @@ def scramble(x):
 
 
 def shifted_right(x, shift):
-    """Logical shift (TensorFlow shifts int32 arithmetically)."""
-    shifted = tf.bitwise.right_shift(tf.bitcast(x, tf.uint32), tf.constant(shift, tf.uint32))
-    return tf.bitcast(shifted, tf.int32)
+    """Logical shift of int32 (TensorFlow's is arithmetic, and TensorFlow 1.14 folds uint32 constants to zero)."""
+    shifted = tf.bitwise.right_shift(x, tf.constant(shift, tf.int32))
+    return tf.bitwise.bitwise_and(shifted, tf.constant(2 ** (32 - shift) - 1, tf.int32))

@@ -67,7 +67,7 @@ class BertModel:
 
     Attributes
     ----------
-    sequence_output : float32 [B, S, H], the last layer.
+    sequence_output : float (of the layers' precision) [B, S, H], the last layer.
     pooled_output : float32 [B, H], the [CLS] position through the pooler (kept for the checkpoint's sake; BERT-CNN
         reads the sequence).
     """
@@ -88,7 +88,7 @@ class BertModel:
             self.sequence_output = tf.reshape(hidden, [self._batch, self._length, config.hidden_size])
             with tf.variable_scope("pooler"):
                 kernel, bias = self._dense_variables("dense", config.hidden_size, config.hidden_size)
-                self.pooled_output = tf.tanh(tf.matmul(self.sequence_output[:, 0], kernel) + bias)
+                self.pooled_output = tf.tanh(tf.matmul(tf.cast(self.sequence_output[:, 0], tf.float32), kernel) + bias)
 
     def _embed(self, input_ids, segment_ids):
         """Sum of word, segment and position embeddings, normalized: float32 [B * S, H]."""
@@ -113,7 +113,7 @@ class BertModel:
                 hidden = self._dense_add_norm(context, hidden)
         with tf.variable_scope("intermediate"):
             kernel, bias = self._dense_variables("dense", width, self.config.intermediate_size)
-            wide = self._layers.bias_gelu(tf.matmul(hidden, kernel), bias)
+            wide = self._layers.bias_gelu(self._layers.product(hidden, kernel), bias)
         with tf.variable_scope("output"):
             return self._dense_add_norm(wide, hidden)
 
@@ -121,7 +121,7 @@ class BertModel:
         """Dense layer, dropout, residual connection and layer normalization: [B * S, any] to [B * S, H]."""
         kernel, bias = self._dense_variables("dense", x.shape[-1].value, self.config.hidden_size)
         gamma, beta = self._norm_variables()
-        return self._layers.dropout_add_norm(tf.matmul(x, kernel), bias, residual, gamma, beta,
+        return self._layers.dropout_add_norm(self._layers.product(x, kernel), bias, residual, gamma, beta,
                                              self.config.hidden_dropout_prob)
 
     def _attend(self, hidden, mask):
@@ -129,7 +129,7 @@ class BertModel:
         width, heads = self.config.hidden_size, self.config.num_attention_heads
         kernels, biases = zip(*(self._dense_variables(name, width, width) for name in ("query", "key", "value")))
         # The three projections are one matrix product.
-        projected = tf.matmul(hidden, tf.concat(kernels, axis=1))  # [B * S, 3 * H]
+        projected = self._layers.product(hidden, tf.concat(kernels, axis=1))  # [B * S, 3 * H]
         query, key, value = self._layers.split_heads(projected, tf.concat(biases, axis=0), self._batch, self._length, heads)
         context = self._layers.attention(query, key, value, mask, self.config.attention_probs_dropout_prob)
         return merge_heads(context, width)

@@ -31,6 +31,7 @@ class Settings(NamedTuple):
     dev: str = "test"               # dev examples: test (upstream's choice) or the share of training documents to hold out
     max_steps: int = 0              # end training after this many steps; 0: no limit
     save_every_minutes: float = 10.0  # how much work a cut-off run loses at most
+    precision: str = "float32"      # of products and activations: float32, or bfloat16 (TensorFlow 2.15 only)
     xla: str = "auto"               # compile elementwise chains with XLA: on, off, or auto (on from 256 wide); changes speed
     threads: int = 0                # processors a matrix product is spread over; 0: all physical cores at hand
     seed: int = 0                   # of the start values, the order of the examples and dropout
@@ -43,7 +44,7 @@ RECIPES = {
 }
 
 CHOICES = {"optimizer": ("adam", "adamw"), "selection": ("upstream", "accuracy", "macro_f1"),
-           "xla": ("auto", "on", "off")}
+           "precision": ("float32", "bfloat16"), "xla": ("auto", "on", "off")}
 MINIMUM = {"keep_prob": 1e-6, "clip": 1e-9, "learning_rate": 0.0, "warmup": 0.0, "weight_decay": 0.0,
            "save_every_minutes": 0.0, "max_steps": 0, "threads": 0, "seed": 0, "seq_length": 5}
 MAXIMUM = {"keep_prob": 1.0, "warmup": 1.0, "seed": 2 ** 31 - 1}

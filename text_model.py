@@ -23,14 +23,14 @@ def bert_cnn(features, config, settings, layers=None):
     """
     layers = layers or Layers()
     bert = BertModel(config, features["input_ids"], features["input_mask"], features["segment_ids"], layers)
-    pooled = convolve(bert.sequence_output, settings.filter_sizes, settings.num_filters)
+    pooled = convolve(bert.sequence_output, settings.filter_sizes, settings.num_filters, layers)
     hidden = dense(pooled, settings.hidden_dim, "fc1")
     # Upstream drops units before the ReLU; with dropout's zeros the order makes no difference to the result.
     hidden = tf.nn.relu(layers.dropout(hidden, 1.0 - settings.keep_prob))
     return dense(hidden, len(LABELS), "logits")
 
 
-def convolve(sequence, widths, filters):
+def convolve(sequence, widths, filters, layers):
     """Convolutions of several widths (valid, no activation), each followed by its maximum over time.
 
     A convolution of width w is w matrix products, one for each place in the window, summed with a shift; the
@@ -38,9 +38,10 @@ def convolve(sequence, widths, filters):
 
     Parameters
     ----------
-    sequence : float32 [batch, seq_length, hidden].
+    sequence : float [batch, seq_length, hidden].
     widths : of the convolutions, in word pieces.
     filters : of each convolution.
+    layers : layers.Layers, for the products' precision.
 
     Returns
     -------
@@ -52,12 +53,12 @@ def convolve(sequence, widths, filters):
         with tf.variable_scope(f"conv-maxpool-{width}/conv1d"):
             kernels += tf.unstack(variable("kernel", [width, hidden, filters]))
             biases.append(tf.get_variable("bias", [filters], initializer=tf.zeros_initializer()))
-    products = tf.matmul(tf.reshape(sequence, [-1, hidden]), tf.concat(kernels, axis=1))
+    products = layers.product(tf.reshape(sequence, [-1, hidden]), tf.concat(kernels, axis=1))
     products = [tf.reshape(product, [-1, length, filters]) for product in tf.split(products, len(kernels), axis=1)]
     pooled = []
     for width, bias in zip(widths, biases):
         places, products = products[:width], products[width:]
-        convolved = tf.add_n([product[:, place:length - width + 1 + place] for place, product in enumerate(places)])
+        convolved = tf.add_n([tf.cast(product, tf.float32)[:, place:length - width + 1 + place] for place, product in enumerate(places)])
         # The bias is the same at every time, so it may be added after the maximum.
         pooled.append(tf.reduce_max(convolved, axis=1) + bias)
     return tf.concat(pooled, axis=1)

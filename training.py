@@ -82,12 +82,12 @@ def model_fn(features, labels, mode, params):
     """
     config, settings = params["config"], params["settings"]
     if mode == tf.estimator.ModeKeys.PREDICT:
-        logits = text_model.bert_cnn(features, config, settings, Layers(uses_xla(config, settings)))
+        logits = text_model.bert_cnn(features, config, settings, tower(config, settings))
         check_checkpoint(params["checkpoint"])
         return tf.estimator.EstimatorSpec(mode, predictions=logits)
 
     step = tf.train.get_global_step()
-    logits = text_model.bert_cnn(features, config, settings, Layers(uses_xla(config, settings), settings.seed, step))
+    logits = text_model.bert_cnn(features, config, settings, tower(config, settings, step))
     loss = tf.reduce_mean(text_model.cross_entropy(logits, labels))
     operation, norm, rate = optimization.train_op(loss, settings, step, params["total_steps"])
     hook = params["hook"]
@@ -107,9 +107,18 @@ def model_fn(features, labels, mode, params):
     return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=operation, training_hooks=[hook], scaffold=scaffold)
 
 
-def uses_xla(config, settings):
-    """Whether XLA compiles the elementwise chains; compiling takes seconds, so small models go without."""
-    return config.hidden_size >= 256 if settings.xla == "auto" else settings.xla == "on"
+def tower(config, settings, step=None):
+    """The layers of one tower: of training where there is a step, else without dropout."""
+    # Compiling takes seconds, which small models do not win back.
+    xla = config.hidden_size >= 256 if settings.xla == "auto" else settings.xla == "on"
+    return Layers(xla, None if step is None else settings.seed, step, settings.precision)
+
+
+def check_precision(settings):
+    """Raise an InputError where the TensorFlow in use cannot compute in the precision asked for."""
+    if settings.precision == "bfloat16" and not tf.VERSION.startswith("2."):
+        raise InputError(f"precision=bfloat16 needs TensorFlow 2.15, this is {tf.VERSION}: use `make setup PYTHON=python3.11`, "
+                         "or leave it at float32.")
 
 
 def accuracy(logits, labels):
@@ -135,7 +144,7 @@ def evaluation_graph(config, settings, length):
     """Build the EvaluationGraph for rows of `length` word pieces."""
     inputs = {name: tf.placeholder(tf.int32, [None, length], name=f"evaluation/{name}") for name in INPUTS}
     with tf.variable_scope(tf.get_variable_scope(), reuse=True):
-        return EvaluationGraph(inputs, text_model.bert_cnn(inputs, config, settings, Layers(uses_xla(config, settings))))
+        return EvaluationGraph(inputs, text_model.bert_cnn(inputs, config, settings, tower(config, settings)))
 
 
 def check_checkpoint(prefix):

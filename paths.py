@@ -30,6 +30,13 @@ class CorpusFolder:
         self.test_tsv = os.path.join(self.root, "test.txt")
         self.features = os.path.join(self.root, "features")
 
+    def system_xml(self, result):
+        """Folder for a run's predictions as whole documents, whose text has no place in the result folder."""
+        names = [os.path.basename(result.root)]
+        if names[0].startswith("seed-"):
+            names.insert(0, os.path.basename(os.path.dirname(result.root)))
+        return os.path.join(self.root, "system_xml", *names)
+
 
 class BertFolder:
     """A pre-trained BERT: Google's release layout, or Hugging Face's with safetensors."""
@@ -50,10 +57,19 @@ class ResultFolder:
         self.root = os.path.abspath(root)
         self.checkpoints = os.path.join(self.root, "checkpoints", "i2b2")
         self.best = os.path.join(self.checkpoints, "best_validation")
-        self.state = os.path.join(self.checkpoints, "state")
+        self.evaluation = os.path.join(self.checkpoints, "evaluation.npz")
+        self.lock = os.path.join(self.root, ".training.lock")
         self.outcome = os.path.join(self.checkpoints, "outcome.json")
         self.tensorboard = os.path.join(self.root, "tensorboard", "i2b2")
         self.predictions = os.path.join(self.root, "predictions.tsv")
         self.scores_json = os.path.join(self.root, "scores.json")
         self.scores_txt = os.path.join(self.root, "scores.txt")
         self.run = os.path.join(self.root, "run.json")
+        self.report = os.path.join(self.root, "report.html")
+        self.figures = os.path.join(self.root, "figures")
+        self.system_xml = os.path.join(self.root, "system_xml")
+        self.seeds = os.path.join(self.root, "seeds.json")
+
+    def of_seed(self, seed):
+        """The folder of one of several runs that differ in the seed."""
+        return ResultFolder(os.path.join(self.root, f"seed-{seed}"))

@@ -1,12 +1,15 @@
 """Upstream's training protocol as a hook: evaluate every so many steps, keep the best model, end by patience.
 
 What is saved: `best_validation`, under exactly upstream's variable names, whenever the score improves; and the state
-(every variable, the best score and step among them) every few minutes and at the end, from which a run continues.
+(every variable, the best score and step among them) every few minutes and at the end, from which a run continues. A
+state saved during an evaluation is joined by the dev logits computed so far.
 """
+import contextlib
 import json
+import math
 import os
-import signal
 import time
+import zipfile
 from typing import NamedTuple
 
 import numpy as np
@@ -14,9 +17,11 @@ from sklearn.metrics import f1_score
 
 import checkpoints
 import files
+import interrupts
 import text_model
-from console import Progress
-from errors import Interrupted
+from console import Progress, say
+from curves import CurvesWriter
+from errors import InputError, Interrupted
 from features import unique_rows
 from runtime import tf
 
@@ -48,41 +53,45 @@ def figures(logits, label_ids):
     return Figures(float(loss), float((predicted == label_ids).mean()), float(macro_f1))
 
 
-def saved_step(result):
-    """The step of the saved state in a result folder, 0 without one."""
-    state = tf.train.latest_checkpoint(result.checkpoints)
-    return int(tf.train.load_variable(state, "global_step")) if state else 0
-
-
 def read_outcome(result):
-    """The Outcome of the finished run in a result folder, or None."""
-    if not os.path.isfile(result.outcome):
+    """The Outcome of the finished run in a result folder, or None.
+
+    A damaged file counts as none: the run then ends once more from its last state, and writes it again.
+    """
+    try:
+        with open(result.outcome, encoding="utf-8") as source:
+            return Outcome(**json.load(source))
+    except FileNotFoundError:
         return None
-    with open(result.outcome, encoding="utf-8") as source:
-        return Outcome(**json.load(source))
+    except (ValueError, TypeError):
+        say(f"{result.outcome}: damaged; it is made again")
+        return None
 
 
-class Curves:
-    """Training and validation curves for TensorBoard; figures only, no graph and no text."""
+def write_partial(path, step, logits):
+    """Keep the dev logits that an evaluation has so far.
 
-    def __init__(self, folder, start):
-        self._writers = {name: tf.summary.FileWriter(os.path.join(folder, name)) for name in ("training", "validation")}
-        for writer in self._writers.values():
-            # TensorBoard then drops what a cut-off run wrote after the state this one continues from.
-            writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), start)
+    Parameters
+    ----------
+    path : paths.ResultFolder.evaluation
+    step : the step after which is evaluated.
+    logits : float32 [examples so far, 8]
+    """
+    with files.replacing(path) as temporary:
+        with open(temporary, "wb") as out:
+            np.savez(out, step=step, logits=logits)
 
-    def add(self, name, step, values):
-        """Append a dict of figures to the curves `training` or `validation`."""
-        entries = [tf.Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
-        self._writers[name].add_summary(tf.Summary(value=entries), step)
 
-    def flush(self):
-        for writer in self._writers.values():
-            writer.flush()
-
-    def close(self):
-        for writer in self._writers.values():
-            writer.close()
+def read_partial(path, step):
+    """The dev logits that a cut-off evaluation after `step` had, float32 [examples so far, 8], or None."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return stored["logits"] if int(stored["step"]) == step else None
+    except FileNotFoundError:
+        return None
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        say(f"{path}: damaged ({type(error).__name__}); the evaluation begins anew")
+        return None
 
 
 class TrainingProtocol(tf.train.SessionRunHook):
@@ -97,13 +106,15 @@ class TrainingProtocol(tf.train.SessionRunHook):
     dev : features.Features of the dev examples.
     settings : settings.Settings
     result : paths.ResultFolder
+    state : checkpoints.State to continue from, or None to begin.
     """
 
-    def __init__(self, batches, dev, settings, result):
+    def __init__(self, batches, dev, settings, result, state):
         self._batches, self._dev, self._settings, self._result = batches, dev, settings, result
         self._different, self._where = unique_rows(dev)
-        self._signal = None
-        self.continues = saved_step(result) > 0
+        self._state = state
+        self.continues = state is not None
+        self._held = contextlib.ExitStack()
         self.outcome = None
 
     def create_state(self):
@@ -115,19 +126,26 @@ class TrainingProtocol(tf.train.SessionRunHook):
         self._values = {name: tf.placeholder(variable.dtype.base_dtype, []) for name, variable in self._variables.items()}
         self._assign = [self._variables[name].assign(self._values[name]) for name in self._variables]
 
+    def restore(self, session):
+        """Set every variable from the state to continue from."""
+        self.state_saver.restore(session, self._state.prefix)
+
     # ------------------------------------------------------------------------------------ the Estimator's calls
 
     def after_create_session(self, session, coord):
+        # From here on a signal is looked at where the state can be saved: between two steps or evaluation batches.
+        self._held.enter_context(interrupts.held_back("stopping: the state is saved after this step ..."))
         self._step = int(session.run(tf.train.get_global_step(session.graph)))
         state = session.run(self._variables)
         self._best_score, self._best_step = float(state["best_score"]), int(state["best_step"])
         self._evaluated_step = int(state["evaluated_step"])
-        self._last_save = time.time()
-        self._curves = Curves(self._result.tensorboard, self._step)
+        self._last_save = self._last_step = time.time()
+        missed = bool(self._step) and self._is_due() and self._evaluated_step < self._step
+        self._curves = CurvesWriter(self._result.tensorboard,
+                              {"training": self._step + 1, "validation": self._step + (0 if missed else 1)})
         self._progress = Progress("training", self._batches.total, self._step, examples=self._settings.batch_size)
-        self._old_handlers = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-        if self._step and self._is_due() and self._evaluated_step < self._step:
-            # The run was cut off during the evaluation of this step.
+        if missed:
+            # The run was cut off during the evaluation after this step.
             self._evaluate(session)
         if self._end_reason():
             coord.request_stop()
@@ -138,25 +156,28 @@ class TrainingProtocol(tf.train.SessionRunHook):
     def after_run(self, run_context, run_values):
         self._step += 1
         results = {name: float(value) for name, value in run_values.results.items()}
-        self._curves.add("training", self._step, results)
+        self._refuse_non_finite(results)
+        now = time.time()
+        speed = self._settings.batch_size / max(now - self._last_step, 1e-9)
+        self._curves.add("training", self._step, dict(results, examples_per_second=speed))
         self._progress.update(self._step, loss=results["loss"], accuracy=results["accuracy"])
         session = run_context.session
         if self._is_due():
             self._evaluate(session)
         if self._end_reason():
             run_context.request_stop()
-        elif time.time() - self._last_save >= 60 * self._settings.save_every_minutes:
+        elif self._save_is_due():
             self._save_state(session)
         self._stop_on_signal(session)
+        self._last_step = time.time()
 
     def end(self, session):
         self._save_state(session)
         self._curves.close()
         self._progress.close()
-        for number, handler in self._old_handlers.items():
-            signal.signal(number, handler)
         self.outcome = Outcome(self._end_reason(), self._step, self._best_step, self._best_score)
         files.write_atomically(self._result.outcome, json.dumps(self.outcome._asdict(), indent=1) + "\n")
+        self._held.close()
 
     # ------------------------------------------------------------------------------------------------- the rules
 
@@ -174,7 +195,8 @@ class TrainingProtocol(tf.train.SessionRunHook):
 
     def _evaluate(self, session):
         """Evaluate on the dev set, and keep the model if its score is the best so far."""
-        dev = self._dev_figures(session)
+        logits = self._dev_logits(session)
+        dev = figures(logits, self._dev.label_ids)
         score = self._score(session, dev)
         improved = score > self._best_score
         self._evaluated_step = self._step
@@ -188,20 +210,28 @@ class TrainingProtocol(tf.train.SessionRunHook):
                 lambda prefix: self.best_saver.save(session, prefix, write_meta_graph=False, write_state=False),
                 self._result.best)
         self._curves.add("validation", self._step, dict(dev._asdict(), score=score))
+        self._curves.add_confusion("validation", self._step, self._dev.label_ids, logits.argmax(axis=1))
         self._curves.flush()
         self._progress.say(f"step {self._step}: dev loss {dev.loss:.4f}, accuracy {dev.accuracy:.4f}, "
                            f"macro-F1 {dev.macro_f1:.4f}, score {score:.4f}"
                            + (" (best so far, saved)" if improved else f" (best {self._best_score:.4f} at step {self._best_step})"))
 
-    def _dev_figures(self, session):
-        logits, total, size = [], len(self._different.label_ids), self._settings.eval_batch_size
-        progress = Progress("evaluating", total, unit="example", keep=False)
-        for begin in range(0, total, size):
+    def _dev_logits(self, session):
+        """Logits of all dev examples: float32 [examples, 8]."""
+        total, size = len(self._different.label_ids), self._settings.eval_batch_size
+        kept = read_partial(self._result.evaluation, self._step)
+        logits = [] if kept is None else [kept]
+        done = sum(map(len, logits))
+        progress = Progress("evaluating", total, done, unit="example", keep=False)
+        for begin in range(done, total, size):
             logits.append(self.evaluation.logits(session, self._different.rows(slice(begin, begin + size))))
             progress.update(min(begin + size, total))
+            if self._save_is_due() or interrupts.pending() is not None:
+                self._save_state(session)
+                write_partial(self._result.evaluation, self._step, np.concatenate(logits))
             self._stop_on_signal(session)
         progress.close()
-        return figures(np.concatenate(logits)[self._where], self._dev.label_ids)
+        return np.concatenate(logits)[self._where]
 
     def _score(self, session, dev):
         """What the best model is chosen by; upstream: the mean of the current batch's and the dev set's accuracy."""
@@ -214,20 +244,36 @@ class TrainingProtocol(tf.train.SessionRunHook):
 
     # --------------------------------------------------------------------------------------- saving and stopping
 
+    def _save_is_due(self):
+        return time.time() - self._last_save >= 60 * self._settings.save_every_minutes
+
     def _save_state(self, session):
-        self.state_saver.save(session, self._result.state, global_step=self._step, write_meta_graph=False)
+        # The curves first: a continued run adds to them from its state on.
+        self._curves.flush()
+        checkpoints.save_state(
+            lambda prefix: self.state_saver.save(session, prefix, write_meta_graph=False, write_state=False),
+            self._result.checkpoints, self._step, self._evaluated_step == self._step)
         self._last_save = time.time()
 
-    def _on_signal(self, number, _):
-        self._signal = number
-        # A second signal of the kind ends the process at once; what is on disk is whole at any moment.
-        signal.signal(number, signal.SIG_DFL)
-        self._progress.say("stopping: the state is saved after this step ...")
+    def _refuse_non_finite(self, results):
+        """End training where the loss or the gradients are not numbers; the weights are not either then."""
+        wrong = next((name for name in ("loss", "gradient_norm") if not math.isfinite(results[name])), None)
+        if wrong is None:
+            return
+        self._progress.close()
+        self._curves.close()
+        best = (f"The best model, of step {self._best_step} (score {self._best_score:.4f}), is kept in {self._result.best}.*"
+                if self._best_score > NEVER else "There is no model to keep yet")
+        raise InputError(
+            f"training stopped: at step {self._step} the {wrong.replace('_', ' ')} is {results[wrong]}, not a finite number. {best}. "
+            f"Try a lower learning rate (--set learning_rate={self._settings.learning_rate / 5:g}), gradients clipped to a lower norm "
+            f"(--set clip={self._settings.clip / 5:g}) or --set optimizer=adamw, whose rate warms up, with --restart; if none helps, "
+            "check that the BERT's weights are whole.")
 
     def _stop_on_signal(self, session):
-        if self._signal is not None:
+        if interrupts.pending() is not None:
             self._save_state(session)
             self._progress.close()
             self._curves.close()
             raise Interrupted(f"interrupted at step {self._step}, the state is saved; the same command continues from there",
-                              self._signal)
+                              interrupts.pending())

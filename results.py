@@ -7,11 +7,10 @@ import time
 import numpy as np
 
 import files
+import predictions
 import scoring
 from errors import InputError
 from labels import LABELS, MERGED_LABELS, merge
-
-PREDICTION_COLUMNS = ("document", "tlink", "from_id", "to_id", "gold", "predicted") + tuple(f"p_{label}" for label in LABELS)
 
 
 def predictions_tsv(examples, log_probabilities):
@@ -22,7 +21,7 @@ def predictions_tsv(examples, log_probabilities):
     examples : list of data_process_i2b2.Example.
     log_probabilities : float [examples, 8], from text_model.log_probabilities.
     """
-    lines = ["\t".join(PREDICTION_COLUMNS)]
+    lines = ["\t".join(predictions.COLUMNS)]
     for example, row in zip(examples, log_probabilities):
         cells = (example.document, example.tlink, example.from_id, example.to_id, example.label, LABELS[row.argmax()])
         # Nine significant digits give a float32 back exactly.
@@ -46,13 +45,13 @@ def score(examples, log_probabilities):
 
 
 def write_results(result, examples, log_probabilities):
-    """Write predictions and scores into a paths.ResultFolder; returns the text of scores.txt."""
+    """Write predictions and scores into a paths.ResultFolder; returns what scores.json and scores.txt hold."""
     scores = score(examples, log_probabilities)
     text = scoring.format_scores(scores)
     files.write_atomically(result.predictions, predictions_tsv(examples, log_probabilities))
     files.write_atomically(result.scores_json, json.dumps(scores, indent=1) + "\n")
     files.write_atomically(result.scores_txt, text)
-    return text
+    return scores, text
 
 
 def read_run(result):

@@ -4,8 +4,9 @@
     python3 run_i2b2.py train     XML -> examples -> features -> fine-tuning; continues a run that was cut off
     python3 run_i2b2.py test      the best model on the test documents -> predictions and scores in result/
     python3 run_i2b2.py demo      all of it on a synthetic sample corpus with a toy BERT; needs no download
+    python3 run_i2b2.py compare RESULT_DIR ...    runs side by side
 
-Each command takes --corpus, --bert, --result, --recipe, --set KEY=VALUE and --seed; see --help.
+The first three take --corpus, --bert, --result, --recipe, --set KEY=VALUE and --seed; see --help.
 """
 import argparse
 import importlib.util
@@ -15,18 +16,21 @@ import time
 
 import paths
 from errors import InputError, run_main
+from labels import LABELS
 from settings import RECIPES, Settings, as_text, settings_for
 
 def main():
     arguments = parse_arguments()
     require_libraries()
-    commands = {"train": train, "test": test, "demo": demo}
-    return commands[arguments.command](arguments)
+    commands = {"train": train, "test": test, "demo": demo, "compare": compare}
+    if getattr(arguments, "seeds", None):
+        return repeat(commands[arguments.command], arguments)
+    commands[arguments.command](arguments)
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="run_i2b2.py", description="BERT-CNN for the temporal relations of i2b2 2012.")
-    commands = parser.add_subparsers(dest="command", metavar="train|test|demo")
+    commands = parser.add_subparsers(dest="command", metavar="train|test|demo|compare")
     commands.required = True
     for name, recipe, text in (("train", "paper", "fine-tune; continues a run that was cut off"),
                                ("test", None, "score the best model on the test documents"),
@@ -46,13 +50,39 @@ def parse_arguments():
         if name != "test":
             command.add_argument("--restart", action="store_true",
                                  help="begin anew; the run in the result folder is kept under a dated name")
-    return parser.parse_args()
+        if name != "train":
+            command.add_argument("--with-text", action="store_true",
+                                 help="write the predictions as whole documents too, into system_xml/ of the "
+                                 "corpus folder; result/system_xml holds no text")
+        if name != "demo":
+            command.add_argument("--seeds", metavar="N", type=positive,
+                                 help="repeat with seeds 0 to N-1, each in a folder seed-K of the result "
+                                 "folder, and report mean and spread")
+    command = commands.add_parser("compare", help="runs side by side",
+                                  description="Runs side by side: settings, scores, differences.")
+    command.add_argument("results", metavar="RESULT_DIR", nargs="+",
+                         help="result folder of a tested run, or one of several (seed-0, seed-1, ...)")
+    command.add_argument("--out", metavar="FILE", default="compare.html",
+                         help="HTML file to write (default: %(default)s)")
+    arguments = parser.parse_args()
+    if getattr(arguments, "seeds", None) and (
+            arguments.seed is not None or any(text.split("=")[0] == "seed" for text in arguments.assignments)):
+        parser.error("--seeds N sets the seed of each run; leave out --seed and --set seed=...")
+    return arguments
+
+
+def positive(text):
+    """A whole number above 0, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number above 0")
+    return number
 
 
 def require_libraries():
     """Say what to run where a library is missing, instead of an import error's traceback."""
-    missing = [name for name in ("numpy", "tensorflow", "tokenizers", "sklearn", "tqdm", "defusedxml")
-               if importlib.util.find_spec(name) is None]
+    needed = ("numpy", "tensorflow", "tokenizers", "sklearn", "tqdm", "defusedxml", "matplotlib")
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         python = ".".join(str(number) for number in sys.version_info[:2])
         raise InputError(f"this Python ({python}, {sys.executable}) lacks {', '.join(missing)}. `make setup` installs everything into .venv "
@@ -63,7 +93,7 @@ def require_libraries():
 # ------------------------------------------------------------------------------------------------------- commands
 
 def train(arguments):
-    """XML to examples to features to fine-tuning."""
+    """XML to examples to features to fine-tuning; returns how it ended, a protocol.Outcome."""
     from console import say
     began = time.time()
     settings = settings_for(arguments.recipe, arguments.assignments, arguments.seed)
@@ -74,30 +104,38 @@ def train(arguments):
     import runs
     record = {"recipe": arguments.recipe, "settings": settings._asdict(), "corpus": corpus.fingerprint,
               "bert": bert.fingerprint, "versions": results.versions(), "train": {"started": results.now()}}
-    finished = runs.prepare(result, record, arguments.restart)
-    if finished:
-        say(f"this run is {runs.ending(finished)}; `test` scores it, --restart begins anew")
-        return
-    results.write_run(result, record)
+    with runs.claimed(result):
+        finished = runs.prepare(result, record, arguments.restart)
+        if finished:
+            say(f"this run is {runs.ending(finished)}; `test` scores it, --restart begins anew")
+            return finished
+        results.write_run(result, record)
+        outcome = fine_tune(corpus, bert, settings, result)
+        record["train"].update(outcome._asdict(), ended=results.now(), seconds=round(time.time() - began, 1))
+        results.write_run(result, record)
+    say(runs.ending(outcome))
+    say(f"best model -> {result.best}.*")
+    say(f"curves -> {result.tensorboard} (tensorboard --logdir shows them)")
+    return outcome
 
+
+def fine_tune(corpus, bert, settings, result):
+    """Features and fine-tuning, from the newest whole state; returns the protocol.Outcome."""
+    from console import say
+    import checkpoints
     import inputs
     import training
     say("3/4 features")
     train_features, dev_features = inputs.train_and_dev(corpus, bert, settings)
     batches = training.Batches(train_features, settings)
-    start = runs.saved_step(result)
+    state = checkpoints.newest_good_state(result.checkpoints, say)
     say(f"4/4 fine-tuning: {len(train_features.label_ids)} training and {len(dev_features.label_ids)} dev examples, at most "
-        f"{batches.total} steps of {settings.batch_size}" + (f", continued from step {start}" if start else ""))
-    outcome = training.train(batches, dev_features, bert, settings, result)
-    record["train"].update(outcome._asdict(), ended=results.now(), seconds=round(time.time() - began, 1))
-    results.write_run(result, record)
-    say(runs.ending(outcome))
-    say(f"best model -> {result.best}.*")
-    say(f"curves -> {result.tensorboard} (tensorboard --logdir shows them)")
+        f"{batches.total} steps of {settings.batch_size}" + (f", continued from step {state.step}" if state else ""))
+    return training.train(batches, dev_features, bert, settings, result, state)
 
 
 def test(arguments):
-    """The best model on the test documents."""
+    """The best model on the test documents; returns the scores, a headline.Headline."""
     from console import Progress, say
     import checkpoints
     import results
@@ -117,7 +155,8 @@ def test(arguments):
     features = inputs.split_features(corpus, bert, settings, "test")
     say(f"4/4 testing {result.best} on {len(features.label_ids)} examples")
     logits = training.predict(features, bert.config, settings, result.best)
-    text = results.write_results(result, corpus.test.examples, text_model.log_probabilities(logits))
+    log_probabilities = text_model.log_probabilities(logits)
+    scores, text = results.write_results(result, corpus.test.examples, log_probabilities)
     record.setdefault("recipe", arguments.recipe or "paper")
     record.setdefault("settings", settings._asdict())
     record["test"] = {"ended": results.now(), "seconds": round(time.time() - began, 1), "corpus": corpus.fingerprint,
@@ -127,6 +166,33 @@ def test(arguments):
     say(text)
     for path in (result.predictions, result.scores_json, result.scores_txt, result.run):
         say(f"-> {path}")
+    return present(arguments, result, corpus, record, scores, log_probabilities)
+
+
+def present(arguments, result, corpus, record, scores, log_probabilities):
+    """A test's report and system XML; returns the headline.Headline."""
+    from console import say
+    import headline
+    import predictions
+    import report
+    import system_xml
+    say("report, figures and system XML")
+    table = predictions.of_examples(corpus.test.examples, log_probabilities)
+    documents = system_xml.read_documents(corpus.folder.test_xml)
+    training_labels = [example.label for example in corpus.train.examples]
+    head = headline.of_predictions(table, [training_labels.count(label) for label in LABELS])
+    report.write_report(result, record, table, scores, list(documents.values()), head)
+    written = [result.report, result.figures, result.system_xml]
+    system_xml.write_system_xml(result.system_xml, documents, table)
+    if arguments.with_text:
+        written.append(corpus.folder.system_xml(result))
+        system_xml.write_system_xml(written[-1], documents, table, with_text=True)
+    say("")
+    say(headline.as_text(head))
+    say("")
+    for path in written:
+        say(f"-> {path}")
+    return head
 
 
 def demo(arguments):
@@ -144,15 +210,44 @@ def demo(arguments):
     test(arguments)
 
 
+def compare(arguments):
+    """Runs side by side."""
+    from compare import compare_runs
+    compare_runs(arguments.results, arguments.out)
+
+
+def repeat(command, arguments):
+    """`train` or `test` with seeds 0, 1, ...; their mean and spread."""
+    from console import say
+    import seeds
+    result = paths.ResultFolder(arguments.result)
+    found = []
+    for seed in range(arguments.seeds):
+        say(f"seed {seed} ({seed + 1} of {arguments.seeds})")
+        one = dict(vars(arguments), seed=seed, result=result.of_seed(seed).root)
+        found.append(command(argparse.Namespace(**one)))
+        say("")
+    if command is train:
+        scores = [{"best dev score": outcome.best_score, "its step": outcome.best_step,
+                   "last step": outcome.step} for outcome in found]
+    else:
+        scores = [{key: interval.value for key, interval in head.intervals.items()} for head in found]
+    say(f"{arguments.seeds} seeds")
+    say(seeds.format_summary(seeds.write_summary(result, arguments.command, scores)))
+    say(f"-> {result.seeds}")
+
+
 # ---------------------------------------------------------------------------------------------------------- pieces
 
 def read_inputs(arguments, settings):
     """Read and check corpus and BERT; returns (inputs.Corpus, inputs.Bert)."""
     from console import say
     import inputs
+    import training
     corpus_folder = paths.CorpusFolder(arguments.corpus)
     bert_folder = paths.BertFolder(arguments.bert or paths.default_bert())
     inputs.check_folders(corpus_folder, bert_folder)
+    training.check_precision(settings)
     say("1/4 corpus")
     corpus = inputs.read_corpus(corpus_folder)
     say("2/4 BERT")

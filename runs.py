@@ -1,12 +1,16 @@
 """The run in a result folder: what it is (run.json), whether it may be continued, how it ended."""
+import contextlib
 import os
+import platform
 import time
 
 import checkpoints
+import files
+import locks
 from console import say
-from errors import InputError
-from protocol import read_outcome, saved_step
-from results import read_run
+from errors import InputError, not_written
+from protocol import read_outcome
+from results import now, read_run
 from settings import as_text
 
 # Settings that change how fast a run goes or how often it is saved, but not its outcome.
@@ -29,6 +33,31 @@ def differences(old, new):
             else f"{part} has other content" for part in sorted(set(old) | set(new)) if old.get(part) != new.get(part)]
 
 
+@contextlib.contextmanager
+def claimed(result):
+    """Within this block no other process trains in the result folder.
+
+    Raises
+    ------
+    InputError : another one does.
+    """
+    files.make_folder(result.root)
+    try:
+        # Never removed: another process could then lock the file of the old name while a third makes a new one.
+        lock = open(result.lock, "a+", encoding="utf-8")
+    except OSError as error:
+        raise not_written(result.lock, error) or error
+    with lock:
+        if locks.try_lock(lock.fileno()) is False:
+            lock.seek(0)
+            raise InputError(f"another training is at work in {result.root}: {lock.read().strip() or 'it has just begun'}. Wait until "
+                             "it has ended, stop it (it saves its state), or use another --result DIR.")
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} on {platform.node()}, since {now()}\n")
+        lock.flush()
+        yield
+
+
 def prepare(result, record, restart):
     """Make the result folder ready for the run that `record` describes.
 
@@ -40,8 +69,10 @@ def prepare(result, record, restart):
     ------
     InputError : the folder holds another run.
     """
-    checkpoints.finish_saving(result.best)
-    begun = saved_step(result) > 0 or read_outcome(result) is not None
+    checkpoints.remove_unfinished(result.checkpoints)
+    files.remove_leftovers(result.checkpoints)
+    files.remove_leftovers(result.root)
+    begun = bool(checkpoints.states(result.checkpoints)) or checkpoints.exists(result.best) or read_outcome(result) is not None
     if restart and (begun or os.path.exists(result.run)):
         say(f"the earlier run is kept in {set_aside(result)}")
     elif begun:
@@ -58,7 +89,7 @@ def set_aside(result):
     aside = os.path.join(result.root, time.strftime("before-%Y%m%d-%H%M%S"))
     os.makedirs(aside)
     for entry in os.listdir(result.root):
-        if entry != "README.md" and not entry.startswith("before-"):
+        if entry != "README.md" and not entry.startswith(("before-", ".")):
             os.rename(os.path.join(result.root, entry), os.path.join(aside, entry))
     return aside
 

@@ -95,15 +95,15 @@ def model_fn(features, labels, mode, params):
     hook.evaluation = evaluation_graph(config, settings, features["input_ids"].shape[1].value)
     hook.best_saver = tf.train.Saver(tf.global_variables(), max_to_keep=1)
     hook.create_state()
-    hook.state_saver = tf.train.Saver(tf.global_variables(), max_to_keep=2, save_relative_paths=True)
-    # Feeding the start values to the initializers costs no second copy and draws no random weights first.
-    feeds = {}
-    if not hook.continues:
+    hook.state_saver = tf.train.Saver(tf.global_variables(), max_to_keep=1)
+    if hook.continues:
+        scaffold = tf.train.Scaffold(init_op=tf.no_op(), init_fn=lambda _, session: hook.restore(session), saver=hook.state_saver)
+    else:
         variables = tf.trainable_variables("bert/")
         weights = load_weights(params["bert"], {variable.op.name: variable.shape.as_list() for variable in variables})
-        feeds = {variable.initial_value: weights[variable.op.name] for variable in variables}
-    scaffold = tf.train.Scaffold(init_op=tf.global_variables_initializer(), init_feed_dict=feeds,
-                                 saver=hook.state_saver)
+        # Feeding the start values to the initializers costs no second copy and draws no random weights first.
+        scaffold = tf.train.Scaffold(init_op=tf.global_variables_initializer(), saver=hook.state_saver,
+                                     init_feed_dict={variable.initial_value: weights[variable.op.name] for variable in variables})
     return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=operation, training_hooks=[hook], scaffold=scaffold)
 
 
@@ -166,8 +166,8 @@ def estimator(config, settings, model_dir, **params):
     return BertCnnEstimator(lambda features, labels, mode: model_fn(features, labels, mode, params), config=run_config)
 
 
-def train(batches, dev, bert, settings, result):
-    """Fine-tune, from the saved state where there is one.
+def train(batches, dev, bert, settings, result, state=None):
+    """Fine-tune.
 
     Parameters
     ----------
@@ -176,13 +176,14 @@ def train(batches, dev, bert, settings, result):
     bert : inputs.Bert
     settings : settings.Settings
     result : paths.ResultFolder
+    state : checkpoints.State to continue from, or None.
 
     Returns
     -------
     protocol.Outcome
     """
-    hook = protocol.TrainingProtocol(batches, dev, settings, result)
-    start = protocol.saved_step(result)
+    hook = protocol.TrainingProtocol(batches, dev, settings, result, state)
+    start = state.step if state else 0
     runner = estimator(bert.config, settings, result.checkpoints, bert=bert.folder, total_steps=batches.total, hook=hook)
     runner.train(lambda: train_input_fn(batches, start))
     return hook.outcome

@@ -172,13 +172,12 @@ def check(prefix):
 
 def fault(prefix):
     """Why a checkpoint cannot be read, in a word, or None if all of it can."""
-    from runtime import tf
+    from runtime import CHECKPOINT_ERRORS, tf
     try:
         reader = tf.train.load_checkpoint(prefix)
         for name in reader.get_variable_to_shape_map():
             reader.get_tensor(name)
-    # Which of these an altered byte leads to depends on the byte and on TensorFlow's version.
-    except (tf.errors.OpError, ValueError, RuntimeError, TypeError, KeyError, MemoryError, SystemError) as error:
+    except CHECKPOINT_ERRORS as error:
         return type(error).__name__
     return None
 

@@ -27,15 +27,14 @@ from xml.sax.saxutils import escape
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
-from data_process_i2b2 import (MAX_BYTES, TEST_FOLDER, TRAIN_FOLDER, Document, Mention, Split, Tlink,
-                               examples, one_line, summary, xml_names)
+from data_process_i2b2 import MAX_BYTES, Document, Mention, Split, Tlink, examples, one_line, summary, xml_names
 from errors import InputError, run_main
-from paths import PROJECT
+from paths import PROJECT, TEST_XML, TRAIN_XML
 
 DEFAULT_OUT = os.path.join(PROJECT, "corpus", "E3C")
 SPLIT_NAME = "train_test_split.txt"
 RECORD_NAME = "E3C.json"  # tells a folder written here from any other
-FOLDERS = {"train": TRAIN_FOLDER, "test": TEST_FOLDER}
+FOLDERS = {"train": TRAIN_XML, "test": TEST_XML}
 
 GETTING_E3C = ("E3C_DIR is the folder of E3C's release 2.0.0 that holds "
                "data_annotation/LANGUAGE/layer1/*.xml; docs/e3c.md says where it is had.")

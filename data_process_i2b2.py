@@ -25,15 +25,10 @@ from typing import NamedTuple, Optional
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser, ParseError
 
+import paths
 from errors import InputError, run_main
 from files import replacing
 from labels import LABELS
-
-PROJECT = os.path.dirname(os.path.abspath(__file__))
-DEFAULT_CORPUS = os.path.join(PROJECT, "corpus", "i2b2")
-
-TRAIN_FOLDER = "2012-07-15.original-annotation.release"
-TEST_FOLDER = os.path.join("ground_truth", "merged_xml")
 
 MENTION_TAGS = ("EVENT", "TIMEX3", "SECTIME")
 TLINK_ATTRIBUTES = ("fromID", "fromText", "toID", "toText", "type")
@@ -45,8 +40,8 @@ MAX_TAGS = 100 * 1000
 
 GETTING_THE_CORPUS = (
     "The corpus is licensed: ask the n2c2 / DBMI data portal for \"2012 Temporal Relations\" and unpack "
-    "2012-07-15.original-annotation.release.tar.gz and 2012-08-08.test-data.event-timex-groundtruth.tar.gz, "
-    f"so that the corpus folder holds {TRAIN_FOLDER}/*.xml and {TEST_FOLDER}/*.xml (or name another folder "
+    "2012-07-15.original-annotation.release.tar.gz and 2012-08-23.test-data.groundtruth.tar.gz, "
+    f"so that the corpus folder holds {paths.TRAIN_XML}/*.xml and {paths.TEST_XML}/*.xml (or name another folder "
     "with --corpus DIR). `python3 run_i2b2.py demo` works without it.")
 
 
@@ -365,15 +360,14 @@ def to_tsv(rows):
 # ------------------------------------------------------------------------------------------- the whole corpus
 
 def check_corpus_folder(corpus):
-    """Raise an `InputError` that says what a corpus folder lacks and where it is had, if it lacks anything."""
-    missing = [folder for folder in (corpus, os.path.join(corpus, TRAIN_FOLDER), os.path.join(corpus, TEST_FOLDER))
-               if not os.path.isdir(folder)]
+    """Raise an `InputError` that says what a paths.CorpusFolder lacks and where it is had, if it lacks anything."""
+    missing = [folder for folder in (corpus.root, corpus.train_xml, corpus.test_xml) if not os.path.isdir(folder)]
     if missing:
         raise InputError(f"the corpus folder {missing[0]} does not exist. {GETTING_THE_CORPUS}")
 
 
 def process_corpus(corpus, entities="upstream"):
-    """Read both splits of a corpus folder, write its train.txt and test.txt, print a summary line of each.
+    """Read both splits of a paths.CorpusFolder, write its train.txt and test.txt, print a summary line of each.
 
     Returns
     -------
@@ -384,30 +378,27 @@ def process_corpus(corpus, entities="upstream"):
     InputError
         If a folder or document is missing or unusable, or the files cannot be written; then neither is.
     """
-    corpus = os.fspath(corpus)
     check_corpus_folder(corpus)
-    train = read_split(os.path.join(corpus, TRAIN_FOLDER), entities)
-    test = read_split(os.path.join(corpus, TEST_FOLDER), entities)
-    train_path, test_path = os.path.join(corpus, "train.txt"), os.path.join(corpus, "test.txt")
+    train, test = read_split(corpus.train_xml, entities), read_split(corpus.test_xml, entities)
     try:
         # Both are complete on the disk before either takes its place.
-        with replacing(train_path) as train_part, replacing(test_path) as test_part:
+        with replacing(corpus.train_tsv) as train_part, replacing(corpus.test_tsv) as test_part:
             for part, split in ((train_part, train), (test_part, test)):
                 with open(part, "w", encoding="utf-8", newline="\n") as out:
                     out.write(to_tsv(split.examples))
     except OSError as error:
-        raise InputError(f"{train_path} and {test_path} cannot be written: {error.strerror}. Check the "
+        raise InputError(f"{corpus.train_tsv} and {corpus.test_tsv} cannot be written: {error.strerror}. Check the "
                          "permissions of the folder and the space on the disk.") from error
-    for name, split, path in (("train", train, train_path), ("test", test, test_path)):
+    for name, split, path in (("train", train, corpus.train_tsv), ("test", test, corpus.test_tsv)):
         print(f"{summary(name, split)} -> {path}")
     return train, test
 
 
 def main():
     parser = argparse.ArgumentParser(description="Make train.txt and test.txt from the i2b2 2012 XML.")
-    parser.add_argument("--corpus", metavar="DIR", default=DEFAULT_CORPUS,
+    parser.add_argument("--corpus", metavar="DIR", default=paths.DEFAULT_CORPUS,
                         help="folder of the corpus (default: corpus/i2b2 in the project)")
-    process_corpus(parser.parse_args().corpus)
+    process_corpus(paths.CorpusFolder(parser.parse_args().corpus))
 
 
 if __name__ == "__main__":

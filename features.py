@@ -140,7 +140,7 @@ def read_cache(path):
             return Features(*(stored[name] for name in Features._fields))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         print(f"{path}: the cache is damaged ({type(error).__name__}); it is made again")
         return None
 

@@ -41,7 +41,7 @@ def check_folders(corpus, bert):
     bert : paths.BertFolder
     """
     problems = []
-    for check, folder in ((data_process_i2b2.check_corpus_folder, corpus.root), (pretrained.check_bert_folder, bert)):
+    for check, folder in ((data_process_i2b2.check_corpus_folder, corpus), (pretrained.check_bert_folder, bert)):
         try:
             check(folder)
         except InputError as error:
@@ -88,7 +88,7 @@ def read_corpus(folder):
     ------
     InputError : a document or folder is missing or unusable, or a split has no TLINK of a known label.
     """
-    train, test = data_process_i2b2.process_corpus(folder.root)
+    train, test = data_process_i2b2.process_corpus(folder)
     for split, path in ((train, folder.train_xml), (test, folder.test_xml)):
         if not split.examples:
             raise InputError(f"{path} has no TLINK with a type: there is nothing to learn from or to score.")

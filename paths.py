@@ -5,11 +5,17 @@ PROJECT = os.path.dirname(os.path.abspath(__file__))
 
 DEFAULT_CORPUS = os.path.join(PROJECT, "corpus", "i2b2")
 SAMPLE_CORPUS = os.path.join(PROJECT, "corpus", "sample")
+# Made by `demo` for the sample corpus.
+SAMPLE_BERT = os.path.join(PROJECT, "pretrained bert model", "sample")
 DEFAULT_RESULT = os.path.join(PROJECT, "result")
 BERT_NAME = "uncased_L-12_H-768_A-12"
 DEFAULT_BERT = os.path.join(PROJECT, "pretrained bert model", BERT_NAME)
 # Upstream's spelling of the folder; people who come from there have their BERT in it.
 UPSTREAM_BERT = os.path.join(PROJECT, "pretrained_bert_model", BERT_NAME)
+
+# The folders of a corpus, named as its archives unpack.
+TRAIN_XML = "2012-07-15.original-annotation.release"
+TEST_XML = os.path.join("ground_truth", "merged_xml")
 
 
 def default_bert():
@@ -24,8 +30,8 @@ class CorpusFolder:
 
     def __init__(self, root):
         self.root = os.path.abspath(root)
-        self.train_xml = os.path.join(self.root, "2012-07-15.original-annotation.release")
-        self.test_xml = os.path.join(self.root, "ground_truth", "merged_xml")
+        self.train_xml = os.path.join(self.root, TRAIN_XML)
+        self.test_xml = os.path.join(self.root, TEST_XML)
         self.train_tsv = os.path.join(self.root, "train.txt")
         self.test_tsv = os.path.join(self.root, "test.txt")
         self.features = os.path.join(self.root, "features")

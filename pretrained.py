@@ -85,13 +85,13 @@ def load_weights(folder, shapes):
 
 def read_google(prefix, shapes):
     """`load_weights` from a TensorFlow checkpoint."""
-    from runtime import tf
+    from runtime import CHECKPOINT_ERRORS, tf
     try:
         reader = tf.train.load_checkpoint(prefix)
         available = reader.get_variable_to_shape_map()
         check_variables(prefix, shapes, available)
         return {name: reader.get_tensor(name).astype(np.float32, copy=False) for name in shapes}
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+    except CHECKPOINT_ERRORS as error:
         raise InputError(f"{prefix}: the checkpoint cannot be read ({type(error).__name__}); it is incomplete or damaged. "
                          "Copy it again from the model's release.")
 

@@ -38,6 +38,9 @@ tf.logging.set_verbosity(tf.logging.ERROR)
 tf.disable_v2_behavior()
 
 
+# What reading a damaged checkpoint may raise; which of these depends on the damage and on TensorFlow's version.
+CHECKPOINT_ERRORS = (tf.errors.OpError, ValueError, RuntimeError, TypeError, LookupError, MemoryError, SystemError)
+
 # Names of compiled functions must differ in a process.
 FUNCTION_NUMBERS = itertools.count()
 

@@ -40,7 +40,7 @@ class Settings(NamedTuple):
 # The toy model of `run_i2b2.py demo` starts from random weights, so it needs a higher rate than a pre-trained BERT.
 RECIPES = {
     "paper": Settings(),
-    "demo": Settings(learning_rate=1e-3, num_epochs=8, evaluate_every=50, patience=250),
+    "demo": Settings(learning_rate=1e-3, num_epochs=5, evaluate_every=50, patience=250),
 }
 
 CHOICES = {"optimizer": ("adam", "adamw"), "selection": ("upstream", "accuracy", "macro_f1"),

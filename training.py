@@ -7,11 +7,12 @@ import numpy as np
 import optimization
 import protocol
 import text_model
+from console import Progress
 from errors import InputError
 from features import unique_rows
 from layers import Layers
 from pretrained import check_variables, load_weights
-from runtime import session_config, tf
+from runtime import CHECKPOINT_ERRORS, session_config, tf
 
 INPUTS = ("input_ids", "input_mask", "segment_ids")
 
@@ -151,7 +152,7 @@ def check_checkpoint(prefix):
     """Raise an InputError unless the checkpoint has every variable of the graph, in its shape."""
     try:
         available = tf.train.load_checkpoint(prefix).get_variable_to_shape_map()
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+    except CHECKPOINT_ERRORS as error:
         raise InputError(f"{prefix}: the checkpoint cannot be read ({type(error).__name__}); train again, or put back a whole copy.")
     check_variables(prefix, {variable.op.name: variable.shape.as_list() for variable in tf.global_variables()}, available)
 
@@ -189,14 +190,13 @@ def train(batches, dev, bert, settings, result, state=None):
     return hook.outcome
 
 
-def predict(features, config, settings, checkpoint, progress=None):
+def predict(features, config, settings, checkpoint):
     """Logits of all rows under a trained model.
 
     Parameters
     ----------
     features : features.Features; identical rows are computed once.
     checkpoint : path prefix of the model.
-    progress : console.Progress over the different rows, or None.
 
     Returns
     -------
@@ -208,11 +208,12 @@ def predict(features, config, settings, checkpoint, progress=None):
     """
     different, where = unique_rows(features)
     runner = estimator(config, settings, None, checkpoint=checkpoint)
+    progress = Progress("testing", len(different.label_ids), unit="example", keep=False)
     collected, done = [], 0
     for logits in runner.predict(lambda: predict_input_fn(different, settings.eval_batch_size),
                                  checkpoint_path=checkpoint, yield_single_examples=False):
         collected.append(logits)
         done += len(logits)
-        if progress:
-            progress.update(done)
+        progress.update(done)
+    progress.close()
     return np.concatenate(collected)[where]

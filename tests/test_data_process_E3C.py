@@ -9,9 +9,10 @@ from hypothesis import given, settings, strategies as st
 
 import data_process_E3C as e3c
 from conftest import PROJECT
-from data_process_i2b2 import TEST_FOLDER, TRAIN_FOLDER, read_document
+from data_process_i2b2 import read_document
 from errors import InputError
 from helpers import files_below, run
+from paths import TEST_XML, TRAIN_XML
 
 FIXTURE = PROJECT / "tests" / "fixtures" / "e3c"
 LAYER1 = FIXTURE / "data_annotation" / "English" / "layer1"
@@ -65,11 +66,11 @@ def corpus(tmp_path):
 
 def test_the_shared_english_documents_are_equal_to_the_byte(shared, tmp_path, capsys):
     e3c.convert(shared / "e3c_xmi", tmp_path / "out")
-    made = sorted(os.listdir(str(tmp_path / "out" / TRAIN_FOLDER)))
+    made = sorted(os.listdir(str(tmp_path / "out" / TRAIN_XML)))
     assert made == ["EN100017.xml", "EN100022.xml", "EN100024.xml", "EN100029.xml"]
     for name in made:
-        reference = shared / "e3c" / TRAIN_FOLDER / name
-        ours = tmp_path / "out" / TRAIN_FOLDER / name
+        reference = shared / "e3c" / TRAIN_XML / name
+        ours = tmp_path / "out" / TRAIN_XML / name
         assert read_document(ours, "decoded") == read_document(reference, "decoded")
         assert ours.read_bytes() == reference.read_bytes()
     printed = capsys.readouterr().out
@@ -82,7 +83,7 @@ def test_all_five_languages_convert_with_offsets_that_match_the_text(shared, tmp
     made = [path for path in files_below(tmp_path / "out") if path.endswith(".xml")]
     documents = [read_document(path, "decoded") for path in made]
     assert len(documents) == 12
-    assert os.listdir(str(tmp_path / "out" / TEST_FOLDER)) == ["EU100002.xml"]
+    assert os.listdir(str(tmp_path / "out" / TEST_XML)) == ["EU100002.xml"]
     by_name = {document.name: document for document in documents}
     sources = {path.stem: path for path in (shared / "e3c_xmi").rglob("*.xml")}
     mentions = 0
@@ -149,8 +150,8 @@ def test_the_command_makes_a_corpus_that_the_other_commands_read(tmp_path):
     assert "train: 2 documents, 14 TLINKs" in finished.stdout
     assert "test: 1 documents, 3 TLINKs" in finished.stdout
     assert "3 dangling links, 2 of no known relation" in finished.stdout and finished.stderr == ""
-    assert sorted(os.listdir(str(out / TRAIN_FOLDER))) == ["EN900001.xml", "IT900001.xml"]
-    assert os.listdir(str(out / TEST_FOLDER)) == ["EN900002.xml"]
+    assert sorted(os.listdir(str(out / TRAIN_XML))) == ["EN900001.xml", "IT900001.xml"]
+    assert os.listdir(str(out / TEST_XML)) == ["EN900002.xml"]
     run("data_process_i2b2.py", "--corpus", out)
     lines = (out / "train.txt").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 14
@@ -162,8 +163,8 @@ def test_the_command_makes_a_corpus_that_the_other_commands_read(tmp_path):
 def test_english_alone_is_the_default_and_a_split_file_may_be_named(tmp_path, capsys):
     (tmp_path / "mine.txt").write_text("EN900002")
     e3c.convert(FIXTURE, tmp_path / "out", split_path=str(tmp_path / "mine.txt"))
-    assert os.listdir(str(tmp_path / "out" / TRAIN_FOLDER)) == ["EN900002.xml"]
-    assert os.listdir(str(tmp_path / "out" / TEST_FOLDER)) == ["EN900001.xml"]
+    assert os.listdir(str(tmp_path / "out" / TRAIN_XML)) == ["EN900002.xml"]
+    assert os.listdir(str(tmp_path / "out" / TEST_XML)) == ["EN900001.xml"]
     assert "note" not in capsys.readouterr().out
 
 
@@ -171,7 +172,7 @@ def test_the_split_file_is_found_in_a_folder_of_the_release(corpus, tmp_path):
     (corpus / "documentation").mkdir()
     (corpus / "train_test_split.txt").rename(corpus / "documentation" / "train_test_split.txt")
     e3c.convert(corpus, tmp_path / "out")
-    assert os.listdir(str(tmp_path / "out" / TRAIN_FOLDER)) == ["EN900001.xml"]
+    assert os.listdir(str(tmp_path / "out" / TRAIN_XML)) == ["EN900001.xml"]
 
 
 # ----------------------------------------------------------------------------------------------- any document
@@ -306,19 +307,19 @@ def test_an_earlier_conversion_is_replaced_with_what_was_made_of_it(tmp_path):
         (out / made).write_text("of the Italian documents")
     e3c.convert(FIXTURE, out, ["English"])
     names = {os.path.relpath(path, str(out)) for path in files_below(out)}
-    assert names == {os.path.join(TRAIN_FOLDER, "EN900001.xml"), os.path.join(TEST_FOLDER, "EN900002.xml"),
+    assert names == {os.path.join(TRAIN_XML, "EN900001.xml"), os.path.join(TEST_XML, "EN900002.xml"),
                      "E3C.json"}
     assert os.listdir(str(tmp_path)) == ["out"]
 
 
-@pytest.mark.parametrize("foreign", ["notes.md", os.path.join(TRAIN_FOLDER, "101.xml")])
+@pytest.mark.parametrize("foreign", ["notes.md", os.path.join(TRAIN_XML, "101.xml")])
 @pytest.mark.parametrize("converted", [False, True])
 def test_a_folder_with_anything_else_is_left_alone(foreign, converted, tmp_path):
     out = tmp_path / "out"
     if converted:
         e3c.convert(FIXTURE, out)
     else:
-        (out / TRAIN_FOLDER).mkdir(parents=True)
+        (out / TRAIN_XML).mkdir(parents=True)
     (out / foreign).write_text("mine")
     before = sorted(files_below(out))
     with pytest.raises(InputError, match=re.escape(f"({foreign})")):

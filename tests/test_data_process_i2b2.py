@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import data_process_i2b2 as data
+import paths
 from errors import InputError
 from labels import LABELS, MERGED_LABELS, merge
 
@@ -60,8 +61,8 @@ def read(tmp_path, content, entities="upstream"):
 def corpus(tmp_path):
     """A corpus folder, with a space in its path, of one training and one test document."""
     folder = tmp_path / "my corpus"
-    write(folder / data.TRAIN_FOLDER / "101.xml", xml())
-    write(folder / data.TEST_FOLDER / "102.xml", xml())
+    write(folder / paths.TRAIN_XML / "101.xml", xml())
+    write(folder / paths.TEST_XML / "102.xml", xml())
     return folder
 
 
@@ -86,7 +87,7 @@ def test_tsv_is_upstreams(shared, folder, expected):
 
 @pytest.mark.parametrize("name", sorted(BROKEN))
 def test_broken_document_is_refused(shared, project, corpus, name):
-    shutil.copy(str(shared / "quirks" / "broken" / name), str(corpus / data.TRAIN_FOLDER / name))
+    shutil.copy(str(shared / "quirks" / "broken" / name), str(corpus / paths.TRAIN_XML / name))
     result = run(project, "--corpus", corpus)
     assert result.returncode == 1
     assert result.stdout == ""
@@ -100,8 +101,8 @@ def test_every_broken_file_is_tested(shared):
 
 
 def test_mac_files_are_skipped(shared, project, corpus):
-    shutil.rmtree(str(corpus / data.TRAIN_FOLDER))
-    shutil.copytree(str(shared / "quirks" / "broken" / "skipped"), str(corpus / data.TRAIN_FOLDER))
+    shutil.rmtree(str(corpus / paths.TRAIN_XML))
+    shutil.copytree(str(shared / "quirks" / "broken" / "skipped"), str(corpus / paths.TRAIN_XML))
     assert run(project, "--corpus", corpus).returncode == 0
     assert lines_of(corpus / "train.txt") == ["101_TL0\tfall fracture\tA fall , then a fracture .\tBEFORE"]
 
@@ -109,7 +110,7 @@ def test_mac_files_are_skipped(shared, project, corpus):
 # ------------------------------------------------------------------------------------------------ the command
 
 def test_command_writes_both_files_and_a_summary_of_each(project, corpus, tmp_path):
-    write(corpus / data.TRAIN_FOLDER / "100.xml", xml(tags=tlink("Overlap") + tlink("") + tlink("AFTER")))
+    write(corpus / paths.TRAIN_XML / "100.xml", xml(tags=tlink("Overlap") + tlink("") + tlink("AFTER")))
     result = run(project, "--corpus", corpus.name, cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     assert [line.split("\t")[0::3] for line in lines_of(corpus / "train.txt")] == [
@@ -124,7 +125,7 @@ def test_command_writes_both_files_and_a_summary_of_each(project, corpus, tmp_pa
 
 
 def test_output_is_readable_like_any_other_file(corpus, capsys):
-    data.process_corpus(corpus)
+    data.process_corpus(paths.CorpusFolder(str(corpus)))
     umask = os.umask(0)
     os.umask(umask)
     assert stat.S_IMODE((corpus / "train.txt").stat().st_mode) == 0o666 & ~umask
@@ -135,24 +136,24 @@ def test_missing_corpus_says_where_it_is_had(project, tmp_path):
     result = run(project, "--corpus", "nowhere", cwd=tmp_path)
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
-    for word in ("nowhere", "n2c2", "2012 Temporal Relations", data.TRAIN_FOLDER + ".tar.gz",
-                 "2012-08-08.test-data.event-timex-groundtruth.tar.gz", "ground_truth/merged_xml",
+    for word in ("nowhere", "n2c2", "2012 Temporal Relations", paths.TRAIN_XML + ".tar.gz",
+                 "2012-08-23.test-data.groundtruth.tar.gz", "ground_truth/merged_xml",
                  "python3 run_i2b2.py demo"):
         assert word in result.stderr
 
 
 def test_default_corpus_is_the_projects(project, tmp_path):
     copy = tmp_path / "the project"
-    for name in ("data_process_i2b2.py", "errors.py", "files.py", "labels.py"):
-        write(copy / name, (project / name).read_bytes())
+    for path in project.glob("*.py"):
+        write(copy / path.name, path.read_bytes())
     assert str(copy / "corpus" / "i2b2") in run(copy, cwd=tmp_path).stderr
-    write(copy / "corpus" / "i2b2" / data.TRAIN_FOLDER / "101.xml", xml())
-    write(copy / "corpus" / "i2b2" / data.TEST_FOLDER / "102.xml", xml())
+    write(copy / "corpus" / "i2b2" / paths.TRAIN_XML / "101.xml", xml())
+    write(copy / "corpus" / "i2b2" / paths.TEST_XML / "102.xml", xml())
     assert run(copy, cwd=tmp_path).returncode == 0
     assert len(lines_of(copy / "corpus" / "i2b2" / "train.txt")) == 1
 
 
-@pytest.mark.parametrize("missing", [data.TRAIN_FOLDER, data.TEST_FOLDER])
+@pytest.mark.parametrize("missing", [paths.TRAIN_XML, paths.TEST_XML])
 @pytest.mark.parametrize("empty", [False, True])
 def test_missing_or_empty_split_leaves_nothing_behind(corpus, missing, empty):
     shutil.rmtree(str(corpus / missing))
@@ -160,25 +161,25 @@ def test_missing_or_empty_split_leaves_nothing_behind(corpus, missing, empty):
         write(corpus / missing / "._101.xml", b"\0")
         write(corpus / missing / "notes.txt", b"")
     with pytest.raises(InputError) as raised:
-        data.process_corpus(corpus)
+        data.process_corpus(paths.CorpusFolder(str(corpus)))
     assert missing in str(raised.value) and "n2c2" in str(raised.value)
     assert not list(corpus.glob("*.txt"))
 
 
 def test_earlier_files_stay_when_the_test_split_is_broken(corpus, capsys):
-    data.process_corpus(corpus)
+    data.process_corpus(paths.CorpusFolder(str(corpus)))
     before = (corpus / "train.txt").read_bytes()
-    write(corpus / data.TRAIN_FOLDER / "103.xml", xml())
-    write(corpus / data.TEST_FOLDER / "104.xml", "")
+    write(corpus / paths.TRAIN_XML / "103.xml", xml())
+    write(corpus / paths.TEST_XML / "104.xml", "")
     with pytest.raises(InputError):
-        data.process_corpus(corpus)
+        data.process_corpus(paths.CorpusFolder(str(corpus)))
     assert (corpus / "train.txt").read_bytes() == before
 
 
 def test_unwritable_output_is_a_clear_message(corpus):
     (corpus / "test.txt").mkdir()
     with pytest.raises(InputError, match="cannot be written"):
-        data.process_corpus(corpus)
+        data.process_corpus(paths.CorpusFolder(str(corpus)))
     assert not list(corpus.glob(".*.tmp"))
 
 

@@ -21,11 +21,11 @@ import sample_corpus
 import training
 from files import write_atomically
 from labels import LABELS
-from runtime import tf, usable_cores
+from runtime import session_config, tf, usable_cores
 
 WORDS_OF_A_NOTE, TLINKS_OF_A_NOTE = 600, 200
 PROBE_FLOP = 40e9  # the least that the peak is measured over: a tenth of a second of two common cores
-INPUT_STEPS = 8    # the least number of steps over which waiting for input is measured; more than are prefetched
+INPUT_STEPS = 8    # the least number of steps over which waiting for input is measured; twice what is prefetched
 
 
 # ---------------------------------------------------------------------------------------------------------- parts
@@ -99,7 +99,8 @@ def model(corpus_folder, bert_folder, result, settings, steps):
     stopwatch = Stopwatch(hook, batches, dev, bert.config, settings, steps)
     runner = training.estimator(bert.config, settings, result.checkpoints, bert=bert.folder, total_steps=total, hook=hook)
     runner.train(lambda: training.train_input_fn(batches, 0), hooks=[stopwatch])
-    return dict(stopwatch.figures(), train_memory=peak_memory())
+    figures = dict(stopwatch.figures(), train_memory=peak_memory(), input_seconds=seconds_of_input(batches))
+    return dict(figures, input_share=figures["input_seconds"] / figures["train_seconds"])
 
 
 def start(corpus_folder, bert_folder, result, options, began):
@@ -118,7 +119,7 @@ def start(corpus_folder, bert_folder, result, options, began):
     folders = ["--corpus", corpus_folder.root, "--bert", bert_folder.root, "--result", result.root]
     with mock.patch.object(protocol.TrainingProtocol, "after_run", first_step_done), \
             mock.patch.object(sys, "argv", ["run_i2b2.py", "train"] + folders + options), contextlib.suppress(Finished):
-        run_i2b2.main()
+        run_i2b2.train(run_i2b2.parse_arguments())
     return {"start_seconds": time.time() - began, "start_memory": peak_memory()}
 
 
@@ -167,7 +168,7 @@ class Stopwatch(tf.train.SessionRunHook):
         session = run_context.session
         rows, length = self._batches.at(self._step).input_ids.shape
         if self._step > self._steps:
-            self._waits.append(waited(run_values.run_metadata, self._input_names) / seconds)
+            self._waits.append((waited(run_values.run_metadata, self._input_names), seconds))
         elif self._step:
             flop = train_flop(self._config, self._settings, rows, length)
             self._train.append(self._timing(seconds, flop, session))
@@ -185,9 +186,9 @@ class Stopwatch(tf.train.SessionRunHook):
         for name, timings in (("train", self._train), ("eval", self._evaluate)):
             for key in timings[0]:
                 found[f"{name}_{key}"] = statistics.median(timing[key] for timing in timings)
-        # What was prefetched before these steps is used up by the last of them.
-        loaded = self._waits[len(self._waits) // 2:]
-        return dict(found, wait_seconds=statistics.mean(loaded) * found["train_seconds"], wait_share=statistics.mean(loaded))
+        # Only the later half: by then what was prefetched before is used up.
+        waits, seconds = zip(*self._waits[len(self._waits) // 2:])
+        return dict(found, wait_share=sum(waits) / sum(seconds))
 
     def _timing_of_evaluation(self, session):
         rows, length = self._dev.input_ids.shape
@@ -273,6 +274,17 @@ def forward_flop(config, settings, rows, length):
 def train_flop(config, settings, rows, length):
     """FLOP of a training step: backward, each product of the forward pass has two, by its input and by its kernel."""
     return 3 * forward_flop(config, settings, rows, length)
+
+
+def seconds_of_input(batches):
+    """Seconds that the input pipeline takes for a batch with nothing else at work.
+
+    As long as this is less than a step takes, batches are ready before they are needed.
+    """
+    with tf.Graph().as_default(), tf.Session(config=session_config()) as session:
+        batch = tf.data.make_one_shot_iterator(training.train_input_fn(batches, 0)).get_next()
+        session.run(batch)
+        return timed(lambda: [session.run(batch) for _ in range(1, batches.total)])[0] / (batches.total - 1)
 
 
 def waited(run_metadata, names):

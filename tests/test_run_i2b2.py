@@ -1,8 +1,10 @@
 """`train`, `test` and `demo` as a user runs them."""
 import json
+import shutil
 
 import pytest
 
+from curves import read_curves
 from helpers import corpus_of, files_below, run, settings
 from labels import LABELS
 
@@ -66,6 +68,15 @@ def test_train_and_test_leave_what_the_contract_names(trained):
             "checkpoints/i2b2/best_validation.data-00000-of-00001"} <= names
     for curve in ("training", "validation"):
         assert any(name.startswith(f"tensorboard/i2b2/{curve}/events") for name in names)
+
+
+def test_tensorboard_shows_the_training(trained):
+    curves = read_curves(str(trained[0] / "tensorboard" / "i2b2"))
+    assert set(curves["training"]) == {"loss", "accuracy", "learning_rate", "gradient_norm", "examples_per_second"}
+    assert set(curves["validation"]) == {"loss", "accuracy", "macro_f1", "score"}
+    assert list(curves["training"]["loss"][0]) == [1, 2, 3, 4, 5, 6] and list(curves["validation"]["score"][0]) == [2, 4, 6]
+    events = b"".join(open(path, "rb").read() for path in files_below(trained[0] / "tensorboard" / "i2b2" / "validation"))
+    assert events.count(b"confusion_matrix") == 3 and events.count(b"\x89PNG") == 3
 
 
 def test_nothing_unasked_is_printed(trained):
@@ -172,6 +183,16 @@ def test_what_is_missing_or_wrong_is_told_in_one_message(arguments, status, word
     if status == 1:
         assert len(finished.stderr.strip().splitlines()) == 1
     assert not files_below(tmp_path)
+
+
+def test_a_broken_document_is_named_and_nothing_is_left_behind(corpus, bert, tmp_path):
+    shutil.copytree(str(corpus), str(tmp_path / "corpus"))
+    broken = tmp_path / "corpus" / "2012-07-15.original-annotation.release" / "3.xml"
+    broken.write_text(broken.read_text(encoding="utf-8").replace("</TAGS>", ""), encoding="utf-8")
+    before = set(files_below(tmp_path))
+    finished = run("run_i2b2.py", "train", "--corpus", tmp_path / "corpus", "--bert", bert, "--result", tmp_path / "result", check=False)
+    assert finished.returncode == 1 and "3.xml" in finished.stderr and len(finished.stderr.splitlines()) == 1
+    assert set(files_below(tmp_path)) == before
 
 
 def test_sequence_longer_than_berts_positions_is_refused(corpus, bert, tmp_path):

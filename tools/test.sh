@@ -37,6 +37,8 @@ status=0
 closing_lines=""
 for i in "${!environments[@]}"; do
     printf '\n==> %s\n' "${names[$i]}"
+    # tests/test_runtimes.py runs each TensorFlow's models on the other one.
+    if ((${#environments[@]} == 2)); then export OTHER_PYTHON=$PWD/${environments[$((1 - i))]}/bin/python; fi
     "${environments[$i]}/bin/python" -m pytest "$@" </dev/null 2>&1 | tee "$output" || status=1
     closing_lines+="${names[$i]}: $(tail -n 1 "$output")"$'\n'
 done

@@ -157,11 +157,9 @@ class Stopwatch(tf.train.SessionRunHook):
         self._peak = Peak(self._settings.batch_size * self._settings.seq_length, self._config, self._settings.precision)
 
     def before_run(self, run_context):
-        traced = self._step > self._steps
+        level = tf.RunOptions.SOFTWARE_TRACE if self._step > self._steps else tf.RunOptions.NO_TRACE
         self._began = time.perf_counter()
-        if traced:
-            return tf.train.SessionRunArgs(None, options=tf.RunOptions(trace_level=tf.RunOptions.SOFTWARE_TRACE))
-        return None
+        return tf.train.SessionRunArgs(None, options=tf.RunOptions(trace_level=level))
 
     def after_run(self, run_context, run_values):
         seconds = time.perf_counter() - self._began
@@ -175,7 +173,7 @@ class Stopwatch(tf.train.SessionRunHook):
             self._evaluate.append(self._timing_of_evaluation(session))
         else:
             self._first = {"train_first_seconds": seconds, "eval_first_seconds": self._evaluation_seconds(session)}
-            self._peak.measure(session)  # the first one makes its kernels ready
+            self._peak.warm_up(session)
             self._before = self._peak.measure(session)
         self._step += 1
 
@@ -232,6 +230,10 @@ class Peak:
             result = tf.matmul(result, kernel)
         self._products, self._flop = result.op, flop * repetitions
         self.measured = []
+
+    def warm_up(self, session):
+        """Compute the products once, unmeasured, as the first time makes their kernels ready."""
+        session.run(self._products)
 
     def measure(self, session):
         """FLOP per second now."""

@@ -9,7 +9,6 @@ import json
 import math
 import os
 import time
-import zipfile
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +18,7 @@ import checkpoints
 import files
 import interrupts
 import text_model
+from arrays import read_arrays, write_arrays
 from console import Progress, say
 from curves import CurvesWriter
 from errors import InputError, Interrupted
@@ -77,21 +77,13 @@ def write_partial(path, step, logits):
     step : the step after which is evaluated.
     logits : float32 [examples so far, 8]
     """
-    with files.replacing(path) as temporary:
-        with open(temporary, "wb") as out:
-            np.savez(out, step=step, logits=logits)
+    write_arrays(path, {"step": step, "logits": logits})
 
 
 def read_partial(path, step):
     """The dev logits that a cut-off evaluation after `step` had, float32 [examples so far, 8], or None."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return stored["logits"] if int(stored["step"]) == step else None
-    except FileNotFoundError:
-        return None
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        say(f"{path}: damaged ({type(error).__name__}); the evaluation begins anew")
-        return None
+    stored = read_arrays(path, "the evaluation begins anew")
+    return stored["logits"] if stored is not None and int(stored["step"]) == step else None
 
 
 class TrainingProtocol(tf.train.SessionRunHook):

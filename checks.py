@@ -41,8 +41,8 @@ def before_training(corpus, bert, settings, result):
                              "folders on another disk (--result DIR, --corpus DIR).")
     memory, available = needs.memory_bytes(bert.config, settings, shapes), needs.available_memory()
     if available is not None and memory > available:
-        say(f"warning: training needs about {in_gigabytes(memory)} of memory, {in_gigabytes(available)} are available: the system "
-            "may end it. A smaller --set batch_size=N needs less, but is another run than the paper's.")
+        say(f"warning: training needs about {in_gigabytes(memory)} of memory, {in_gigabytes(available)} are available: the "
+            "system may end it. A smaller --set batch_size=N needs less, but is another run than the paper's.")
     return rooms, memory, available
 
 
@@ -89,8 +89,8 @@ def report_time(corpus, bert, settings):
     say("time: measuring ...")
     speed = probe.measure(bert.config, settings)
     evaluation = speed.batch * different / settings.eval_batch_size
-    say(f"time: {speed.step:.2f} s for a training step of {settings.batch_size} examples, {duration(evaluation)} for an evaluation "
-        f"of {len(dev)} ({different} different)")
+    say(f"time: {speed.step:.2f} s for a training step of {settings.batch_size} examples, {duration(evaluation)} for an "
+        f"evaluation of {len(dev)} ({different} different)")
 
     def whole(count):
         evaluations = -(-count // settings.evaluate_every)

@@ -113,7 +113,7 @@ def split_features(corpus, bert, settings, name):
     examples = getattr(corpus, name).examples
     tokenizer = WordPieceTokenizer(bert.vocab, settings.do_lower_case)
     made, cached = feature_maker.cached_features(examples, tokenizer, settings, corpus.folder.features, name)
-    say(f"{name}: features of {len(examples)} examples " + ("from" if cached else "made and kept in") + f" {corpus.folder.features}")
+    say(f"{name}: features of {len(examples)} examples {'from' if cached else 'made and kept in'} {corpus.folder.features}")
     return made
 
 

@@ -22,6 +22,10 @@ CACHE_BYTES = 2000
 # Limit and use of a container's memory, in control groups of version 2 and 1.
 CONTAINER_MEMORY = (("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
                     ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"))
+# Memory: TensorFlow and the libraries; then float32 numbers for each parameter (its value, gradient, moments, what is
+# passing through), for each element of a layer's hidden states and for each attention score, kept for the gradient.
+PROGRAM_BYTES = 700 * 10 ** 6
+PER_PARAMETER, PER_HIDDEN_STATE, PER_ATTENTION_SCORE = 6.25, 16.5, 3.0
 
 
 class Room(NamedTuple):
@@ -92,7 +96,10 @@ def rooms(corpus, settings, result, shapes, steps):
 
 
 def memory_bytes(config, settings, shapes):
-    """Peak memory of a training run, about.
+    """Peak memory of a training run, to about a tenth.
+
+    Fitted to the peak resident memory of eight runs: BERT-base, half its layers and MiniLM-L6, on batches of 13, 26 and 52
+    rows of 90 and 180 word pieces, with both versions of TensorFlow.
 
     Parameters
     ----------
@@ -100,7 +107,12 @@ def memory_bytes(config, settings, shapes):
     settings : settings.Settings
     shapes : dict of variable name -> shape.
     """
-    return 0
+    parameters = sum(map(elements, shapes.values()))
+    rows = settings.batch_size * settings.seq_length
+    states = config.num_hidden_layers * rows * config.hidden_size
+    scores = config.num_hidden_layers * rows * config.num_attention_heads * settings.seq_length
+    arrays = PER_PARAMETER * parameters + PER_HIDDEN_STATE * states + PER_ATTENTION_SCORE * scores
+    return int(PROGRAM_BYTES + FLOAT_BYTES * arrays)
 
 
 def available_memory():

@@ -30,7 +30,8 @@ def main():
     commands[arguments.command](arguments)
 
 
-def parse_arguments():
+def parse_arguments(words=None):
+    """The command line, or a list of its words, as a namespace; ends the process where they are wrong."""
     parser = argparse.ArgumentParser(prog="run_i2b2.py", description="BERT-CNN for the temporal relations of i2b2 2012.")
     commands = parser.add_subparsers(dest="command", metavar="check|train|test|demo|compare")
     commands.required = True
@@ -67,7 +68,7 @@ def parse_arguments():
                          help="result folder of a tested run, or one of several (seed-0, seed-1, ...)")
     command.add_argument("--out", metavar="FILE", default="compare.html",
                          help="HTML file to write (default: %(default)s)")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     if getattr(arguments, "seeds", None) and (
             arguments.seed is not None or any(text.split("=")[0] == "seed" for text in arguments.assignments)):
         parser.error("--seeds N sets the seed of each run; leave out --seed and --set seed=...")

@@ -50,8 +50,9 @@ def claimed(result):
     with lock:
         if locks.try_lock(lock.fileno()) is False:
             lock.seek(0)
-            raise InputError(f"another training is at work in {result.root}: {lock.read().strip() or 'it has just begun'}. Wait until "
-                             "it has ended, stop it (it saves its state), or use another --result DIR.")
+            holder = lock.read().strip() or "it has just begun"
+            raise InputError(f"another training is at work in {result.root}: {holder}. Wait until it has ended, stop it (it "
+                             "saves its state), or use another --result DIR.")
         lock.truncate(0)
         lock.write(f"process {os.getpid()} on {platform.node()}, since {now()}\n")
         lock.flush()
@@ -84,8 +85,8 @@ def examine(result, record):
     ways_out = ("Give the same command as then to continue it, --restart to begin anew (the old run is kept under a "
                 "dated name), or another --result DIR.")
     if not os.path.isfile(result.run):
-        raise InputError(f"{result.root} holds a run without its run.json, so that it cannot be told whether this is the same "
-                         f"one. Put that file back, or: {ways_out}")
+        raise InputError(f"{result.root} holds a run without its run.json, so that it cannot be told whether this is the "
+                         f"same one. Put that file back. {ways_out}")
     changed = differences(read_run(result), record)
     if changed:
         raise InputError(f"{result.root} holds another run: {'; '.join(changed)}. {ways_out}")

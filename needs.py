@@ -16,7 +16,7 @@ INDEX_ENTRY_BYTES = 60
 # Saved besides: the step, the best score and its step, the powers of Adam's betas ...
 SCALARS_BYTES = 1000
 # The curves: figures of a training step; those of an evaluation with the picture of the confusion matrix.
-STEP_CURVE_BYTES, EVALUATION_CURVE_BYTES = 200, 40000
+STEP_CURVE_BYTES, EVALUATION_CURVE_BYTES = 200, 100000
 # An npz file around its arrays, and the digest.
 CACHE_BYTES = 2000
 # Limit and use of a container's memory, in control groups of version 2 and 1.
@@ -98,8 +98,8 @@ def rooms(corpus, settings, result, shapes, steps):
 def memory_bytes(config, settings, shapes):
     """Peak memory of a training run, to about a tenth.
 
-    Fitted to the peak resident memory of eight runs: BERT-base, half its layers and MiniLM-L6, on batches of 13, 26 and 52
-    rows of 90 and 180 word pieces, with both versions of TensorFlow.
+    Fitted to the peak resident memory of nine runs: BERT-base, half its layers and MiniLM-L6, on batches of 13, 26 and
+    52 rows of 90, 180 and 360 word pieces, with both versions of TensorFlow.
 
     Parameters
     ----------

@@ -168,11 +168,9 @@ def test_a_full_and_a_read_only_disk(corpus, bert, tmp_path, small_disk):
     subprocess.run(["mount", "-o", "remount,size=60000k", str(disk)], check=True)
     with Training(tmp_path / "filled", *arguments) as filled:
         filled.wait_until(lambda: newest_step(result) > 1)
-        with open(str(disk / "filler"), "wb") as filler:
-            with contextlib.suppress(OSError):
-                while True:
-                    filler.write(bytes(4096))
-                    filler.flush()
+        with open(str(disk / "filler"), "wb", buffering=0) as filler, contextlib.suppress(OSError):
+            while True:
+                filler.write(bytes(4096))
         assert filled.process.wait(timeout=300) == 1
     assert "Make room, then give the same command again" in filled.output() and "Traceback" not in filled.output()
     step = newest_step(result)

@@ -77,18 +77,24 @@ def read_bert(folder, settings):
     return Bert(folder, config, vocab, pretrained.fingerprint(folder))
 
 
-def read_corpus(folder):
+def read_corpus(folder, write=True):
     """Read both splits, write train.txt and test.txt beside them, print a line on each.
 
     Parameters
     ----------
     folder : paths.CorpusFolder
+    write : False only reads.
 
     Raises
     ------
     InputError : a document or folder is missing or unusable, or a split has no TLINK of a known label.
     """
-    train, test = data_process_i2b2.process_corpus(folder.root)
+    if write:
+        train, test = data_process_i2b2.process_corpus(folder.root)
+    else:
+        train, test = (data_process_i2b2.read_split(path) for path in (folder.train_xml, folder.test_xml))
+        for name, split in (("train", train), ("test", test)):
+            say(data_process_i2b2.summary(name, split))
     for split, path in ((train, folder.train_xml), (test, folder.test_xml)):
         if not split.examples:
             raise InputError(f"{path} has no TLINK with a type: there is nothing to learn from or to score.")

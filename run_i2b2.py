@@ -97,14 +97,14 @@ def require_libraries():
 # ------------------------------------------------------------------------------------------------------- commands
 
 def check(arguments):
-    """Everything that can stop a training, and what it will need; trains nothing."""
+    """Everything that can stop a training, and what it will need; trains nothing and writes nothing."""
     import checks
     from console import say
     if arguments.seeds:
         say(f"the first of {arguments.seeds} runs; each of the others needs as much")
         arguments = for_seed(arguments, 0)
     settings = settings_for(arguments.recipe, arguments.assignments, arguments.seed)
-    corpus, bert = read_inputs(arguments, settings)
+    corpus, bert = read_inputs(arguments, settings, write=False)
     checks.report(corpus, bert, settings, paths.ResultFolder(arguments.result),
                   run_record(arguments, settings, corpus, bert), arguments.restart)
 
@@ -263,8 +263,8 @@ def for_seed(arguments, seed):
 
 # ---------------------------------------------------------------------------------------------------------- pieces
 
-def read_inputs(arguments, settings):
-    """Read and check corpus and BERT; returns (inputs.Corpus, inputs.Bert)."""
+def read_inputs(arguments, settings, write=True):
+    """Read and check corpus and BERT; returns (inputs.Corpus, inputs.Bert). `write`: also train.txt and test.txt."""
     from console import say
     import inputs
     import training
@@ -273,7 +273,7 @@ def read_inputs(arguments, settings):
     inputs.check_folders(corpus_folder, bert_folder)
     training.check_precision(settings)
     say("1/4 corpus")
-    corpus = inputs.read_corpus(corpus_folder)
+    corpus = inputs.read_corpus(corpus_folder, write)
     say("2/4 BERT")
     bert = inputs.read_bert(bert_folder, settings)
     say(f"{bert_folder.root}: {bert.config.num_hidden_layers} layers, {bert.config.hidden_size} wide, {len(bert.vocab)} word "

@@ -192,7 +192,8 @@ def main():
     while count < kills:
         runs.append(os.path.join(folder, f"random-{len(runs)}"))
         while count < kills:
-            delay = random.uniform(0, moments)
+            # Not later, so that most runs are killed more than once on their way.
+            delay = random.uniform(0, moments / 2)
             if train(runs[-1], arguments, lambda: after_beginning(delay)):
                 break
             count += 1

@@ -7,7 +7,7 @@ import pytest
 
 import files
 import needs
-from helpers import run, settings, write_corpus
+from helpers import files_below, run, settings, write_corpus
 
 SMALL = settings(batch_size=4, seq_length=32, num_epochs=5)
 TRAIN, TEST = "2012-07-15.original-annotation.release", "ground_truth/merged_xml"
@@ -75,8 +75,9 @@ def test_check_tells_what_training_needs_and_trains_nothing(bert, tmp_path):
     corpus = write_corpus(tmp_path / "corpus")
     # One more test note, whose text is in training too, and one of the name of a training note.
     shutil.copyfile(str(corpus / TRAIN / "5.xml"), str(corpus / TEST / "another.xml"))
+    before = sorted(files_below(tmp_path))
     finished = run("run_i2b2.py", "check", "--corpus", corpus, "--bert", bert, "--result", tmp_path / "result", *SMALL)
-    assert finished.stderr == "" and not (tmp_path / "result").exists() and not (corpus / "features").exists()
+    assert finished.stderr == "" and sorted(files_below(tmp_path)) == before
     assert "test documents that are in training too: 3 (0, 1, another)" in finished.stdout
     for pattern in (r"^run: begins anew in .*result$", r"^disk: 0\.02 GB more needed at most, [\d.]+ GB free",
                     r"^memory: about [\d.]+ GB needed", r"^time: [\d.]+ s for a training step of 4 examples, .* evaluation of 12",

@@ -16,7 +16,7 @@ import time
 from typing import NamedTuple
 
 from errors import InputError, not_written
-from files import make_folder, sync_files, sync_folder
+from files import free_bytes, make_folder, sync_files, sync_folder
 
 # The newest state, and the one before it in case the newest turns out to be damaged.
 KEPT_STATES = 2
@@ -65,13 +65,28 @@ def save_state(write, folder, step, evaluated):
 
 
 @contextlib.contextmanager
+def writing(folder):
+    """Within this block TensorFlow writes into `folder`; its errors come as an InputError."""
+    from runtime import tf
+    try:
+        yield
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        # Saver makes a ValueError of an error when the folder is missing. The reason stands in the operating
+        # system's words in the first line; the rest is TensorFlow's account of the graph.
+        reason = str(error).split("\n")[0].split("[[")[0].strip()
+        raise InputError(f"{folder}: cannot be written to ({reason[:200]}); {free_bytes(folder) / 1e9:.1f} GB are free on that "
+                         "disk. Make room, then give the same command again: it continues from the last state.")
+
+
+@contextlib.contextmanager
 def complete_folder(folder, name, write):
     """Give a folder that holds the complete checkpoint `name`, on the disk, to be renamed; removed after an error."""
     unfinished = os.path.join(folder, f".{name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     make_folder(unfinished)
     try:
-        write_checkpoint(write, os.path.join(unfinished, name))
+        with writing(folder):
+            write(os.path.join(unfinished, name))
         sync_files(unfinished)
         yield unfinished
     except BaseException as error:
@@ -79,21 +94,6 @@ def complete_folder(folder, name, write):
         if isinstance(error, OSError):
             raise not_written(os.path.join(folder, name), error) or error
         raise
-
-
-def write_checkpoint(write, prefix):
-    """`write(prefix)`, with TensorFlow's errors as an InputError."""
-    from runtime import tf
-    try:
-        write(prefix)
-    except (tf.errors.OpError, ValueError) as error:
-        # Saver makes a ValueError of an error when the folder is missing. The reason stands in the operating
-        # system's words in the first line; the rest is TensorFlow's account of the graph.
-        folder = os.path.dirname(prefix)
-        free = shutil.disk_usage(os.path.dirname(folder)).free
-        reason = str(error).split("\n")[0].split("[[")[0].strip()
-        raise InputError(f"{os.path.dirname(folder)}: a checkpoint could not be written ({reason[:200]}); {free / 1e9:.1f} GB are "
-                         "free on that disk. Make room, then give the same command again: it continues from the last state.")
 
 
 def finish_saving(prefix):
@@ -166,8 +166,8 @@ def check(prefix):
         if before == files_of(prefix):
             break
         time.sleep(0.2)
-    raise InputError(f"{prefix}.*: the checkpoint is damaged ({reason}): a file of it is cut off, altered or missing. Put back a "
-                     "whole copy, or train anew (`train --restart` keeps the old run under a dated name).")
+    raise InputError(f"{prefix}.*: the checkpoint is damaged ({reason}): a file of it is cut off, altered or missing. Put "
+                     "back a whole copy, or train anew (`train --restart` keeps the old run under a dated name).")
 
 
 def fault(prefix):
@@ -206,6 +206,8 @@ def newest_good_state(folder, tell):
         reason = fault(state.prefix)
         if reason is None:
             return state
-        tell(f"{state.folder}: this state is damaged ({reason}); it is removed, and training continues from the one before it")
         remove_states([state])
+        rest = ("training continues from the one before it" if states(folder) else
+                "no other is left, so training begins anew")
+        tell(f"{state.folder}: this state is damaged ({reason}); it is removed, and {rest}")
     return None

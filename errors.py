@@ -6,7 +6,8 @@ import sys
 # What the operating system says where a file cannot be written, and what helps.
 REMEDIES = {
     errno.ENOSPC: "make room on that disk", errno.EDQUOT: "make room within the quota of that disk",
-    errno.EROFS: "choose another folder: that one is on a read-only disk", errno.EACCES: "give yourself permission to write there",
+    errno.EROFS: "choose another folder: that one is on a read-only disk",
+    errno.EACCES: "give yourself permission to write there",
     errno.EPERM: "give yourself permission to write there", errno.EIO: "the disk reports a fault; use another one",
     errno.EFBIG: "raise the limit on the size of files", errno.EMFILE: "raise the limit on open files",
     errno.ENAMETOOLONG: "use a shorter path", errno.ENOTDIR: "a file is in the way of a folder of that name"}

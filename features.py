@@ -6,17 +6,16 @@
 """
 import hashlib
 import os
-import zipfile
 from typing import NamedTuple
 
 import numpy as np
 
-import files
+from arrays import read_arrays, write_arrays
 from labels import LABELS
 from tokenization import CLS, PAD, SEP
 
 # Raised whenever the same examples would give other arrays, so that no older cache is taken for a new one.
-FORMAT = 1
+FORMAT = 2
 
 
 class Features(NamedTuple):
@@ -124,9 +123,7 @@ def cached_features(examples, tokenizer, settings, folder, split):
     if features is not None:
         return features, True
     features = make_features(examples, tokenizer, settings.seq_length)
-    with files.replacing(path) as temporary:
-        with open(temporary, "wb") as out:
-            np.savez(out, **features._asdict())
+    write_arrays(path, features._asdict())
     for name in os.listdir(folder):
         if name.startswith(f"{split}-") and name.endswith(".npz") and name != os.path.basename(path):
             os.remove(os.path.join(folder, name))
@@ -134,15 +131,9 @@ def cached_features(examples, tokenizer, settings, folder, split):
 
 
 def read_cache(path):
-    """The Features stored in `path`, or None where there are none or they are damaged (the zip's own checksums)."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return Features(*(stored[name] for name in Features._fields))
-    except FileNotFoundError:
-        return None
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        print(f"{path}: the cache is damaged ({type(error).__name__}); it is made again")
-        return None
+    """The Features stored in `path`, or None where there are none or they are damaged."""
+    stored = read_arrays(path, "the features are made again")
+    return None if stored is None else Features(**stored)
 
 
 def unique_rows(features):

@@ -109,11 +109,35 @@ def make_folder(path):
         raise not_written(path, error) or InputError(f"{path} cannot be made: {error.strerror}.")
 
 
-def free_bytes(path):
-    """Bytes free on the disk of `path`, which need not exist yet."""
+def existing(path):
+    """The path, or the nearest folder above it that exists."""
+    path = os.path.abspath(path)
     while not os.path.exists(path):
         path = os.path.dirname(path)
-    return shutil.disk_usage(path).free
+    return path
+
+
+def free_bytes(path):
+    """Bytes free on the disk of `path`, which need not exist yet."""
+    return shutil.disk_usage(existing(path)).free
+
+
+def bytes_below(folder):
+    """Bytes of all files below a folder, 0 where there is none."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                total += os.path.getsize(os.path.join(place, name))
+    return total
+
+
+def check_writable(folder):
+    """Raise an InputError where nothing can be written into a folder, which need not exist yet."""
+    try:
+        tempfile.TemporaryFile(dir=existing(folder)).close()
+    except OSError as error:
+        raise not_written(folder, error) or error
 
 
 def fingerprint_file(path):

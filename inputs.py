@@ -77,29 +77,41 @@ def read_bert(folder, settings):
     return Bert(folder, config, vocab, pretrained.fingerprint(folder))
 
 
-def read_corpus(folder):
+def read_corpus(folder, write=True):
     """Read both splits, write train.txt and test.txt beside them, print a line on each.
 
     Parameters
     ----------
     folder : paths.CorpusFolder
+    write : False only reads.
 
     Raises
     ------
     InputError : a document or folder is missing or unusable, or a split has no TLINK of a known label.
     """
-    train, test = data_process_i2b2.process_corpus(folder)
+    if write:
+        train, test = data_process_i2b2.process_corpus(folder)
+    else:
+        train, test = (data_process_i2b2.read_split(path) for path in (folder.train_xml, folder.test_xml))
+        for name, split in (("train", train), ("test", test)):
+            say(data_process_i2b2.summary(name, split))
     for split, path in ((train, folder.train_xml), (test, folder.test_xml)):
         if not split.examples:
             raise InputError(f"{path} has no TLINK with a type: there is nothing to learn from or to score.")
-    both = sorted({document.name for document in train.documents} & {document.name for document in test.documents})
+    both = in_both(train.documents, test.documents)
     if both:
         more = " ..." if len(both) > 5 else ""
-        say(f"warning: {len(both)} documents are in training and in test: {', '.join(both[:5])}{more}; "
+        say(f"warning: test documents that are in training too: {len(both)} ({', '.join(both[:5])}{more}); "
             "scores on them say little about new notes")
     digest = {name: hashlib.sha256(data_process_i2b2.to_tsv(split.examples).encode("utf-8")).hexdigest()
               for name, split in (("train", train), ("test", test))}
     return Corpus(folder, train, test, digest)
+
+
+def in_both(train, test):
+    """Names of the test documents that have the name or the text of a training document, sorted."""
+    names, texts = {document.name for document in train}, {document.text for document in train}
+    return sorted(document.name for document in test if document.name in names or document.text in texts)
 
 
 def split_features(corpus, bert, settings, name):
@@ -107,24 +119,33 @@ def split_features(corpus, bert, settings, name):
     examples = getattr(corpus, name).examples
     tokenizer = WordPieceTokenizer(bert.vocab, settings.do_lower_case)
     made, cached = feature_maker.cached_features(examples, tokenizer, settings, corpus.folder.features, name)
-    say(f"{name}: features of {len(examples)} examples " + ("from" if cached else "made and kept in") + f" {corpus.folder.features}")
+    say(f"{name}: features of {len(examples)} examples {'from' if cached else 'made and kept in'} {corpus.folder.features}")
     return made
 
 
 def train_and_dev(corpus, bert, settings):
-    """Training features, and the dev features that the best model is chosen on.
-
-    With `dev` = `test` (the paper's code) dev is the test split; otherwise that share of the training documents,
-    drawn with the seed, at least one of them, is held out whole.
-    """
+    """Training features, and the dev features that the best model is chosen on; see `held_out`."""
     train = split_features(corpus, bert, settings, "train")
     if settings.dev == "test":
         return train, split_features(corpus, bert, settings, "test")
-    names = sorted({example.document for example in corpus.train.examples})
+    is_dev = held_out(corpus, settings)
+    documents = {example.document for example, chosen in zip(corpus.train.examples, is_dev) if chosen}
+    say(f"dev: {is_dev.sum()} examples of {len(documents)} training documents, held out")
+    return train.rows(~is_dev), train.rows(is_dev)
+
+
+def held_out(corpus, settings):
+    """Which training examples are held out as dev examples: bool [examples].
+
+    None with `dev` = `test` (the paper's code), where dev is the test split; otherwise that share of the training
+    documents, drawn with the seed, at least one of them, is held out whole.
+    """
+    examples = corpus.train.examples
+    if settings.dev == "test":
+        return np.zeros(len(examples), bool)
+    names = sorted({example.document for example in examples})
     count = min(math.ceil(float(settings.dev) * len(names)), len(names) - 1)
     if count < 1:
         raise InputError(f"dev={settings.dev}: with one training document none can be held out; use --set dev=test.")
-    held_out = {names[number] for number in np.random.RandomState(settings.seed).permutation(len(names))[:count]}
-    is_dev = np.array([example.document in held_out for example in corpus.train.examples])
-    say(f"dev: {is_dev.sum()} examples of {count} training documents, held out")
-    return train.rows(~is_dev), train.rows(is_dev)
+    chosen = {names[number] for number in np.random.RandomState(settings.seed).permutation(len(names))[:count]}
+    return np.array([example.document in chosen for example in examples])

@@ -14,6 +14,9 @@ from errors import Interrupted
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
+MESSAGE = "interrupted; what is on the disk is whole, and the same command goes on from there"
+
+
 class _Watch:
     """What arrived, and whether a handler may interrupt right now."""
 
@@ -61,7 +64,7 @@ def held_back(note):
     finally:
         _watch.note = None
     if _watch.pending is not None:
-        raise Interrupted("interrupted", _watch.pending)
+        raise Interrupted(MESSAGE, _watch.pending)
 
 
 def pending():
@@ -72,7 +75,7 @@ def pending():
 def _on_signal(number, _):
     _watch.pending = number
     if _watch.note is None:
-        raise Interrupted("interrupted", number)
+        raise Interrupted(MESSAGE, number)
 
 
 def _wait(source, numbers):

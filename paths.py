@@ -61,12 +61,14 @@ class ResultFolder:
 
     def __init__(self, root):
         self.root = os.path.abspath(root)
-        self.checkpoints = os.path.join(self.root, "checkpoints", "i2b2")
+        self.all_checkpoints = os.path.join(self.root, "checkpoints")
+        self.checkpoints = os.path.join(self.all_checkpoints, "i2b2")
         self.best = os.path.join(self.checkpoints, "best_validation")
         self.evaluation = os.path.join(self.checkpoints, "evaluation.npz")
         self.lock = os.path.join(self.root, ".training.lock")
         self.outcome = os.path.join(self.checkpoints, "outcome.json")
-        self.tensorboard = os.path.join(self.root, "tensorboard", "i2b2")
+        self.all_curves = os.path.join(self.root, "tensorboard")
+        self.tensorboard = os.path.join(self.all_curves, "i2b2")
         self.predictions = os.path.join(self.root, "predictions.tsv")
         self.scores_json = os.path.join(self.root, "scores.json")
         self.scores_txt = os.path.join(self.root, "scores.txt")
@@ -75,6 +77,11 @@ class ResultFolder:
         self.figures = os.path.join(self.root, "figures")
         self.system_xml = os.path.join(self.root, "system_xml")
         self.seeds = os.path.join(self.root, "seeds.json")
+
+    def of_run(self):
+        """What a run writes at the top of the folder, the checkpoints first."""
+        return [self.all_checkpoints, self.all_curves, self.predictions, self.scores_json, self.scores_txt, self.report,
+                self.figures, self.system_xml, self.run]
 
     def of_seed(self, seed):
         """The folder of one of several runs that differ in the seed."""

@@ -2,6 +2,7 @@
 
 Both come out under the variable names of Google's checkpoints, checked against the model that wants them.
 """
+import contextlib
 import json
 import os
 import re
@@ -61,6 +62,16 @@ def fingerprint(folder):
     return {os.path.basename(path): fingerprint_file(path) for path in [config, folder.vocab] + weights}
 
 
+def check_weights(folder, shapes):
+    """Check that the weights fit the model, from their names and shapes alone; parameters and errors as `load_weights`."""
+    _, weights = check_bert_folder(folder)
+    if weights[0] == folder.safetensors:
+        safetensors_sources(folder.safetensors, safetensors_header(folder.safetensors), shapes)
+    else:
+        with reading(folder.google_checkpoint) as reader:
+            check_variables(folder.google_checkpoint, shapes, reader.get_variable_to_shape_map())
+
+
 def load_weights(folder, shapes):
     """Read the weights the model wants.
 
@@ -85,12 +96,17 @@ def load_weights(folder, shapes):
 
 def read_google(prefix, shapes):
     """`load_weights` from a TensorFlow checkpoint."""
+    with reading(prefix) as reader:
+        check_variables(prefix, shapes, reader.get_variable_to_shape_map())
+        return {name: reader.get_tensor(name).astype(np.float32, copy=False) for name in shapes}
+
+
+@contextlib.contextmanager
+def reading(prefix):
+    """A reader of a TensorFlow checkpoint, whose errors come as an InputError."""
     from runtime import CHECKPOINT_ERRORS, tf
     try:
-        reader = tf.train.load_checkpoint(prefix)
-        available = reader.get_variable_to_shape_map()
-        check_variables(prefix, shapes, available)
-        return {name: reader.get_tensor(name).astype(np.float32, copy=False) for name in shapes}
+        yield tf.train.load_checkpoint(prefix)
     except CHECKPOINT_ERRORS as error:
         raise InputError(f"{prefix}: the checkpoint cannot be read ({type(error).__name__}); it is incomplete or damaged. "
                          "Copy it again from the model's release.")
@@ -113,6 +129,15 @@ def read_safetensors(path, shapes):
     arrays' bytes. It is read here because the library for it does not exist for Python 3.6.
     """
     tensors = safetensors_header(path)
+    weights = {}
+    for name, source in safetensors_sources(path, tensors, shapes).items():
+        array = safetensors_array(path, source, tensors[source])
+        weights[name] = np.ascontiguousarray(array.T if is_transposed(name) else array, np.float32)
+    return weights
+
+
+def safetensors_sources(path, tensors, shapes):
+    """Dict of variable name -> its tensor's name in a safetensors file, checked to have the shapes the model wants."""
     prefix = "bert." if any(name.startswith("bert.") for name in tensors) else ""
     sources, available = {}, {}
     for name in shapes:
@@ -123,11 +148,7 @@ def read_safetensors(path, shapes):
         sources[name] = source
         available[name] = shape[::-1] if is_transposed(name) else shape
     check_variables(path, shapes, available)
-    weights = {}
-    for name, source in sources.items():
-        array = safetensors_array(path, source, tensors[source])
-        weights[name] = np.ascontiguousarray(array.T if is_transposed(name) else array, np.float32)
-    return weights
+    return sources
 
 
 def safetensors_header(path):

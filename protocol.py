@@ -9,7 +9,6 @@ import json
 import math
 import os
 import time
-import zipfile
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +18,7 @@ import checkpoints
 import files
 import interrupts
 import text_model
+from arrays import read_arrays, write_arrays
 from console import Progress, say
 from curves import CurvesWriter
 from errors import InputError, Interrupted
@@ -77,21 +77,13 @@ def write_partial(path, step, logits):
     step : the step after which is evaluated.
     logits : float32 [examples so far, 8]
     """
-    with files.replacing(path) as temporary:
-        with open(temporary, "wb") as out:
-            np.savez(out, step=step, logits=logits)
+    write_arrays(path, {"step": step, "logits": logits})
 
 
 def read_partial(path, step):
     """The dev logits that a cut-off evaluation after `step` had, float32 [examples so far, 8], or None."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return stored["logits"] if int(stored["step"]) == step else None
-    except FileNotFoundError:
-        return None
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        say(f"{path}: damaged ({type(error).__name__}); the evaluation begins anew")
-        return None
+    stored = read_arrays(path, "the evaluation begins anew")
+    return stored["logits"] if stored is not None and int(stored["step"]) == step else None
 
 
 class TrainingProtocol(tf.train.SessionRunHook):
@@ -142,7 +134,7 @@ class TrainingProtocol(tf.train.SessionRunHook):
         self._last_save = self._last_step = time.time()
         missed = bool(self._step) and self._is_due() and self._evaluated_step < self._step
         self._curves = CurvesWriter(self._result.tensorboard,
-                              {"training": self._step + 1, "validation": self._step + (0 if missed else 1)})
+                                    {"training": self._step + 1, "validation": self._step + (0 if missed else 1)})
         self._progress = Progress("training", self._batches.total, self._step, examples=self._settings.batch_size)
         if missed:
             # The run was cut off during the evaluation after this step.
@@ -214,7 +206,8 @@ class TrainingProtocol(tf.train.SessionRunHook):
         self._curves.flush()
         self._progress.say(f"step {self._step}: dev loss {dev.loss:.4f}, accuracy {dev.accuracy:.4f}, "
                            f"macro-F1 {dev.macro_f1:.4f}, score {score:.4f}"
-                           + (" (best so far, saved)" if improved else f" (best {self._best_score:.4f} at step {self._best_step})"))
+                           + (" (best so far, saved)" if improved else
+                              f" (best {self._best_score:.4f} at step {self._best_step})"))
 
     def _dev_logits(self, session):
         """Logits of all dev examples: float32 [examples, 8]."""
@@ -264,11 +257,12 @@ class TrainingProtocol(tf.train.SessionRunHook):
         self._curves.close()
         best = (f"The best model, of step {self._best_step} (score {self._best_score:.4f}), is kept in {self._result.best}.*"
                 if self._best_score > NEVER else "There is no model to keep yet")
+        settings = self._settings
         raise InputError(
-            f"training stopped: at step {self._step} the {wrong.replace('_', ' ')} is {results[wrong]}, not a finite number. {best}. "
-            f"Try a lower learning rate (--set learning_rate={self._settings.learning_rate / 5:g}), gradients clipped to a lower norm "
-            f"(--set clip={self._settings.clip / 5:g}) or --set optimizer=adamw, whose rate warms up, with --restart; if none helps, "
-            "check that the BERT's weights are whole.")
+            f"training stopped: at step {self._step} the {wrong.replace('_', ' ')} is {results[wrong]}, not a finite number. "
+            f"{best}. Try a lower learning rate (--set learning_rate={settings.learning_rate / 5:g}), gradients clipped to a "
+            f"lower norm (--set clip={settings.clip / 5:g}) or --set optimizer=adamw, whose rate warms up, with --restart; if "
+            "none helps, check that the BERT's weights are whole.")
 
     def _stop_on_signal(self, session):
         if interrupts.pending() is not None:

@@ -60,9 +60,13 @@ def read_run(result):
         return {}
     try:
         with open(result.run, encoding="utf-8") as source:
-            return json.load(source)
+            record = json.load(source)
     except ValueError:
-        raise InputError(f"{result.run}: damaged (not JSON); move it away, or use another --result.")
+        record = None
+    if not isinstance(record, dict):
+        raise InputError(f"{result.run}: damaged (not a JSON object); put back a whole copy, use `train --restart`, or another "
+                         "--result.")
+    return record
 
 
 def write_run(result, record):

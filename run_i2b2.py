@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Fine-tune BERT-CNN on the temporal relations of i2b2 2012, and score it.
 
+    python3 run_i2b2.py check     only checks the inputs, and says what training needs in memory, disk and time
     python3 run_i2b2.py train     XML -> examples -> features -> fine-tuning; continues a run that was cut off
     python3 run_i2b2.py test      the best model on the test documents -> predictions and scores in result/
     python3 run_i2b2.py demo      all of it on a synthetic sample corpus with a toy BERT; needs no download
     python3 run_i2b2.py compare RESULT_DIR ...    runs side by side
 
-The first three take --corpus, --bert, --result, --recipe, --set KEY=VALUE and --seed; see --help.
+The first four take --corpus, --bert, --result, --recipe, --set KEY=VALUE and --seed; see --help.
 """
 import argparse
 import importlib.util
@@ -19,20 +20,23 @@ from errors import InputError, run_main
 from labels import LABELS
 from settings import RECIPES, Settings, as_text, settings_for
 
+
 def main():
     arguments = parse_arguments()
     require_libraries()
-    commands = {"train": train, "test": test, "demo": demo, "compare": compare}
-    if getattr(arguments, "seeds", None):
+    commands = {"check": check, "train": train, "test": test, "demo": demo, "compare": compare}
+    if getattr(arguments, "seeds", None) and arguments.command != "check":
         return repeat(commands[arguments.command], arguments)
     commands[arguments.command](arguments)
 
 
-def parse_arguments():
+def parse_arguments(words=None):
+    """The command line, or a list of its words, as a namespace; ends the process where they are wrong."""
     parser = argparse.ArgumentParser(prog="run_i2b2.py", description="BERT-CNN for the temporal relations of i2b2 2012.")
-    commands = parser.add_subparsers(dest="command", metavar="train|test|demo|compare")
+    commands = parser.add_subparsers(dest="command", metavar="check|train|test|demo|compare")
     commands.required = True
-    for name, recipe, text in (("train", "paper", "fine-tune; continues a run that was cut off"),
+    for name, recipe, text in (("check", "paper", "check what train needs, without training"),
+                               ("train", "paper", "fine-tune; continues a run that was cut off"),
                                ("test", None, "score the best model on the test documents"),
                                ("demo", "demo", "train and test a toy model on the sample corpus")):
         command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
@@ -50,7 +54,7 @@ def parse_arguments():
         if name != "test":
             command.add_argument("--restart", action="store_true",
                                  help="begin anew; the run in the result folder is kept under a dated name")
-        if name != "train":
+        if name in ("test", "demo"):
             command.add_argument("--with-text", action="store_true",
                                  help="write the predictions as whole documents too, into system_xml/ of the "
                                  "corpus folder; result/system_xml holds no text")
@@ -64,7 +68,7 @@ def parse_arguments():
                          help="result folder of a tested run, or one of several (seed-0, seed-1, ...)")
     command.add_argument("--out", metavar="FILE", default="compare.html",
                          help="HTML file to write (default: %(default)s)")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     if getattr(arguments, "seeds", None) and (
             arguments.seed is not None or any(text.split("=")[0] == "seed" for text in arguments.assignments)):
         parser.error("--seeds N sets the seed of each run; leave out --seed and --set seed=...")
@@ -85,12 +89,25 @@ def require_libraries():
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         python = ".".join(str(number) for number in sys.version_info[:2])
-        raise InputError(f"this Python ({python}, {sys.executable}) lacks {', '.join(missing)}. `make setup` installs everything into .venv "
-                         "(then run `.venv/bin/python run_i2b2.py ...`); in a Python that TensorFlow supports, "
+        raise InputError(f"this Python ({python}, {sys.executable}) lacks {', '.join(missing)}. `make setup` installs everything "
+                         "into .venv (then run `.venv/bin/python run_i2b2.py ...`); in a Python that TensorFlow supports, "
                          "`pip3 install -r requirements.txt` does.")
 
 
 # ------------------------------------------------------------------------------------------------------- commands
+
+def check(arguments):
+    """Everything that can stop a training, and what it will need; trains nothing and writes nothing."""
+    import checks
+    from console import say
+    if arguments.seeds:
+        say(f"the first of {arguments.seeds} runs; each of the others needs as much")
+        arguments = for_seed(arguments, 0)
+    settings = settings_for(arguments.recipe, arguments.assignments, arguments.seed)
+    corpus, bert = read_inputs(arguments, settings, write=False)
+    checks.report(corpus, bert, settings, paths.ResultFolder(arguments.result),
+                  run_record(arguments, settings, corpus, bert), arguments.restart)
+
 
 def train(arguments):
     """XML to examples to features to fine-tuning; returns how it ended, a protocol.Outcome."""
@@ -100,15 +117,16 @@ def train(arguments):
     result = paths.ResultFolder(arguments.result)
     corpus, bert = read_inputs(arguments, settings)
 
+    import checks
     import results
     import runs
-    record = {"recipe": arguments.recipe, "settings": settings._asdict(), "corpus": corpus.fingerprint,
-              "bert": bert.fingerprint, "versions": results.versions(), "train": {"started": results.now()}}
+    record = dict(run_record(arguments, settings, corpus, bert), train={"started": results.now()})
     with runs.claimed(result):
         finished = runs.prepare(result, record, arguments.restart)
         if finished:
             say(f"this run is {runs.ending(finished)}; `test` scores it, --restart begins anew")
             return finished
+        checks.before_training(corpus, bert, settings, result)
         results.write_run(result, record)
         outcome = fine_tune(corpus, bert, settings, result)
         record["train"].update(outcome._asdict(), ended=results.now(), seconds=round(time.time() - began, 1))
@@ -151,6 +169,7 @@ def test(arguments):
     import inputs
     import text_model
     import training
+    checkpoints.check(result.best)
     say("3/4 features")
     features = inputs.split_features(corpus, bert, settings, "test")
     say(f"4/4 testing {result.best} on {len(features.label_ids)} examples")
@@ -227,8 +246,7 @@ def repeat(command, arguments):
     found = []
     for seed in range(arguments.seeds):
         say(f"seed {seed} ({seed + 1} of {arguments.seeds})")
-        one = dict(vars(arguments), seed=seed, result=result.of_seed(seed).root)
-        found.append(command(argparse.Namespace(**one)))
+        found.append(command(for_seed(arguments, seed)))
         say("")
     if command is train:
         scores = [{"best dev score": outcome.best_score, "its step": outcome.best_step,
@@ -240,10 +258,16 @@ def repeat(command, arguments):
     say(f"-> {result.seeds}")
 
 
+def for_seed(arguments, seed):
+    """The arguments of one of several runs that differ in the seed."""
+    result = paths.ResultFolder(arguments.result).of_seed(seed)
+    return argparse.Namespace(**dict(vars(arguments), seed=seed, result=result.root))
+
+
 # ---------------------------------------------------------------------------------------------------------- pieces
 
-def read_inputs(arguments, settings):
-    """Read and check corpus and BERT; returns (inputs.Corpus, inputs.Bert)."""
+def read_inputs(arguments, settings, write=True):
+    """Read and check corpus and BERT; returns (inputs.Corpus, inputs.Bert). `write`: also train.txt and test.txt."""
     from console import say
     import inputs
     import training
@@ -252,11 +276,19 @@ def read_inputs(arguments, settings):
     inputs.check_folders(corpus_folder, bert_folder)
     training.check_precision(settings)
     say("1/4 corpus")
-    corpus = inputs.read_corpus(corpus_folder)
+    corpus = inputs.read_corpus(corpus_folder, write)
     say("2/4 BERT")
     bert = inputs.read_bert(bert_folder, settings)
-    say(f"{bert_folder.root}: {bert.config.num_hidden_layers} layers, {bert.config.hidden_size} wide, {len(bert.vocab)} word pieces")
+    say(f"{bert_folder.root}: {bert.config.num_hidden_layers} layers, {bert.config.hidden_size} wide, {len(bert.vocab)} word "
+        "pieces")
     return corpus, bert
+
+
+def run_record(arguments, settings, corpus, bert):
+    """What run.json tells of a run before it begins."""
+    import results
+    return {"recipe": arguments.recipe, "settings": settings._asdict(), "corpus": corpus.fingerprint, "bert": bert.fingerprint,
+            "versions": results.versions()}
 
 
 def settings_of_model(arguments, record):
@@ -267,7 +299,8 @@ def settings_of_model(arguments, record):
     if recipe != record["recipe"]:
         raise InputError(f"--recipe {recipe}: the model in {arguments.result} was trained with the recipe {record['recipe']}; "
                          "leave --recipe out, or name another --result DIR.")
-    trained = [f"{key}={as_text(tuple(value) if isinstance(value, list) else value)}" for key, value in record["settings"].items()]
+    trained = [f"{key}={as_text(tuple(value) if isinstance(value, list) else value)}"
+               for key, value in record["settings"].items()]
     return settings_for(recipe, trained + arguments.assignments, arguments.seed)
 
 

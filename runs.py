@@ -50,8 +50,9 @@ def claimed(result):
     with lock:
         if locks.try_lock(lock.fileno()) is False:
             lock.seek(0)
-            raise InputError(f"another training is at work in {result.root}: {lock.read().strip() or 'it has just begun'}. Wait until "
-                             "it has ended, stop it (it saves its state), or use another --result DIR.")
+            holder = lock.read().strip() or "it has just begun"
+            raise InputError(f"another training is at work in {result.root}: {holder}. Wait until it has ended, stop it (it "
+                             "saves its state), or use another --result DIR.")
         lock.truncate(0)
         lock.write(f"process {os.getpid()} on {platform.node()}, since {now()}\n")
         lock.flush()
@@ -72,25 +73,40 @@ def prepare(result, record, restart):
     checkpoints.remove_unfinished(result.checkpoints)
     files.remove_leftovers(result.checkpoints)
     files.remove_leftovers(result.root)
-    begun = bool(checkpoints.states(result.checkpoints)) or checkpoints.exists(result.best) or read_outcome(result) is not None
-    if restart and (begun or os.path.exists(result.run)):
+    if restart and (has_begun(result) or os.path.exists(result.run)):
         say(f"the earlier run is kept in {set_aside(result)}")
-    elif begun:
-        changed = differences(read_run(result), record)
-        if changed:
-            raise InputError(f"{result.root} holds another run: {'; '.join(changed)}. Give the same command as then to "
-                             "continue it, --restart to begin anew (the old run is kept under a dated name), or another --result DIR.")
-        return read_outcome(result)
-    return None
+    return examine(result, record)
+
+
+def examine(result, record):
+    """Whether the run that `record` describes may go on in the result folder; returns and raises as `prepare`."""
+    if not has_begun(result):
+        return None
+    ways_out = ("Give the same command as then to continue it, --restart to begin anew (the old run is kept under a "
+                "dated name), or another --result DIR.")
+    if not os.path.isfile(result.run):
+        raise InputError(f"{result.root} holds a run without its run.json, so that it cannot be told whether this is the "
+                         f"same one. Put that file back. {ways_out}")
+    changed = differences(read_run(result), record)
+    if changed:
+        raise InputError(f"{result.root} holds another run: {'; '.join(changed)}. {ways_out}")
+    return read_outcome(result)
+
+
+def has_begun(result):
+    """Whether there is a run's state, best model or outcome in the result folder."""
+    return (bool(checkpoints.states(result.checkpoints)) or checkpoints.exists(result.best)
+            or os.path.isfile(result.outcome))
 
 
 def set_aside(result):
     """Move everything of a run into a dated folder beside it; returns that folder."""
     aside = os.path.join(result.root, time.strftime("before-%Y%m%d-%H%M%S"))
     os.makedirs(aside)
-    for entry in os.listdir(result.root):
-        if entry != "README.md" and not entry.startswith(("before-", ".")):
-            os.rename(os.path.join(result.root, entry), os.path.join(aside, entry))
+    # The checkpoints, first, decide whether there is a run: cut off after them, the rest is only overwritten.
+    for path in result.of_run():
+        if os.path.lexists(path):
+            os.rename(path, os.path.join(aside, os.path.relpath(path, result.root)))
     return aside
 
 

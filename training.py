@@ -37,15 +37,19 @@ class Batches:
         self._features = features
         self._order = np.random.RandomState(settings.seed).permutation(len(features.label_ids))
         self._size = settings.batch_size
-        self.per_epoch = -(-len(self._order) // self._size)
-        self.total = self.per_epoch * settings.num_epochs
-        if settings.max_steps:
-            self.total = min(self.total, settings.max_steps)
+        self.per_epoch, self.total = steps_of(len(self._order), settings)
 
     def at(self, step):
         """Features of the batch that step `step` (from 0) trains on."""
         begin = step % self.per_epoch * self._size
         return self._features.rows(self._order[begin:begin + self._size])
+
+
+def steps_of(examples, settings):
+    """Training steps of an epoch, and of a whole run unless patience ends it, on so many examples."""
+    per_epoch = -(-examples // settings.batch_size)
+    total = per_epoch * settings.num_epochs
+    return per_epoch, min(total, settings.max_steps) if settings.max_steps else total
 
 
 def train_input_fn(batches, start):
@@ -105,7 +109,9 @@ def model_fn(features, labels, mode, params):
         # Feeding the start values to the initializers costs no second copy and draws no random weights first.
         scaffold = tf.train.Scaffold(init_op=tf.global_variables_initializer(), saver=hook.state_saver,
                                      init_feed_dict={variable.initial_value: weights[variable.op.name] for variable in variables})
-    return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=operation, training_hooks=[hook], scaffold=scaffold)
+    # The Estimator ends with a traceback where the loss it is given is not a number; the hook, which looks at the true one,
+    # says what to do.
+    return tf.estimator.EstimatorSpec(mode, loss=tf.zeros([]), train_op=operation, training_hooks=[hook], scaffold=scaffold)
 
 
 def tower(config, settings, step=None):
@@ -141,11 +147,18 @@ class EvaluationGraph:
         return session.run(self._logits, {self._inputs[name]: getattr(features, name) for name in INPUTS})
 
 
-def evaluation_graph(config, settings, length):
-    """Build the EvaluationGraph for rows of `length` word pieces."""
+def evaluation_graph(config, settings, length, reuse=True):
+    """Build the EvaluationGraph for rows of `length` word pieces, over the variables that are there with `reuse`."""
     inputs = {name: tf.placeholder(tf.int32, [None, length], name=f"evaluation/{name}") for name in INPUTS}
-    with tf.variable_scope(tf.get_variable_scope(), reuse=True):
+    with tf.variable_scope(tf.get_variable_scope(), reuse=reuse):
         return EvaluationGraph(inputs, text_model.bert_cnn(inputs, config, settings, tower(config, settings)))
+
+
+def model_shapes(config, settings):
+    """Shapes of the model's variables, {name: list of int}; nothing is computed."""
+    with tf.Graph().as_default():
+        evaluation_graph(config, settings._replace(xla="off"), settings.seq_length, reuse=None)
+        return {variable.op.name: variable.shape.as_list() for variable in tf.trainable_variables()}
 
 
 def check_checkpoint(prefix):
@@ -153,7 +166,8 @@ def check_checkpoint(prefix):
     try:
         available = tf.train.load_checkpoint(prefix).get_variable_to_shape_map()
     except CHECKPOINT_ERRORS as error:
-        raise InputError(f"{prefix}: the checkpoint cannot be read ({type(error).__name__}); train again, or put back a whole copy.")
+        raise InputError(f"{prefix}: the checkpoint cannot be read ({type(error).__name__}); train again, or put back a whole "
+                         "copy.")
     check_variables(prefix, {variable.op.name: variable.shape.as_list() for variable in tf.global_variables()}, available)
 
 

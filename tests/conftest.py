@@ -22,3 +22,19 @@ def shared():
     if not (folder / "parity").is_dir():
         pytest.skip(f"needs the shared test data beside the project (or SHARED_DATA=DIR), not found: {folder.name}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory):
+    """Six training and two test notes, in a folder with a space in its name."""
+    from helpers import write_corpus
+    return write_corpus(tmp_path_factory.mktemp("notes") / "my corpus")
+
+
+@pytest.fixture(scope="session")
+def bert(tmp_path_factory):
+    """The sample corpus' tiny BERT, in a folder with a space in its name."""
+    from sample_corpus import make_tiny_bert
+    folder = tmp_path_factory.mktemp("bert") / "tiny bert"
+    make_tiny_bert(str(folder))
+    return folder

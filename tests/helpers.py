@@ -6,15 +6,51 @@ import sys
 
 from conftest import PROJECT
 
+NOTE = """<?xml version="1.0" encoding="UTF-8" ?>
+<ClinicalNarrativeTemporalAnnotation>
+<TEXT><![CDATA[
+Admission Date :
+03/02/2001
+The patient had a fall , then {word} , then surgery .
+]]></TEXT>
+<TAGS>
+<TLINK id="TL0" fromID="E0" fromText="fall" toID="E1" toText="{word}" type="Before" />
+<TLINK id="TL1" fromID="E1" fromText="{word}" toID="E2" toText="surgery" type="{label}" />
+<TLINK id="TL2" fromID="E0" fromText="fall" toID="E2" toText="surgery" type="" />
+<TLINK id="SECTIME3" fromID="E2" fromText="surgery" toID="Admission" toText="Admission" type="AFTER" />
+<TLINK id="SECTIME3" fromID="E2" fromText="surgery" toID="Admission" toText="Admission" type="AFTER" />
+</TAGS>
+</ClinicalNarrativeTemporalAnnotation>
+"""
+
+
+def write_notes(folder, words, label):
+    """One note for each word, and `label` as the type of one of its TLINKs."""
+    folder.mkdir(parents=True)
+    for number, word in enumerate(words):
+        (folder / f"{number}.xml").write_text(NOTE.format(word=word, label=label), encoding="utf-8")
+
+
+def write_corpus(folder):
+    """A corpus folder of six training and two test notes, all made up."""
+    words = ("fracture", "pain", "fever", "rash", "stroke", "cough")
+    write_notes(folder / "2012-07-15.original-annotation.release", words, "OVERLAP")
+    write_notes(folder / "ground_truth" / "merged_xml", ("angina", "syncope"), "DURING")
+    return folder
+
 
 def run(script, *arguments, cwd=None, check=True, timeout=600):
     """Run one of the project's scripts; returns the finished process with its output as text."""
-    command = [sys.executable, str(PROJECT / script)] + [str(argument) for argument in arguments]
-    finished = subprocess.run(command, cwd=str(cwd or PROJECT), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              universal_newlines=True, timeout=timeout, stdin=subprocess.DEVNULL)
+    finished = subprocess.run(command_of(script, *arguments), cwd=str(cwd or PROJECT), stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, universal_newlines=True, timeout=timeout, stdin=subprocess.DEVNULL)
     if check:
         assert finished.returncode == 0, f"{script} {arguments}\n{finished.stdout}\n{finished.stderr}"
     return finished
+
+
+def command_of(script, *arguments):
+    """The words of the command that runs one of the project's scripts."""
+    return [sys.executable, str(PROJECT / script)] + [str(argument) for argument in arguments]
 
 
 def corpus_of(folder, train, test):

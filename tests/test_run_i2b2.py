@@ -8,46 +8,6 @@ from curves import read_curves
 from helpers import corpus_of, files_below, run, settings
 from labels import LABELS
 
-NOTE = """<?xml version="1.0" encoding="UTF-8" ?>
-<ClinicalNarrativeTemporalAnnotation>
-<TEXT><![CDATA[
-Admission Date :
-03/02/2001
-The patient had a fall , then {word} , then surgery .
-]]></TEXT>
-<TAGS>
-<TLINK id="TL0" fromID="E0" fromText="fall" toID="E1" toText="{word}" type="Before" />
-<TLINK id="TL1" fromID="E1" fromText="{word}" toID="E2" toText="surgery" type="{label}" />
-<TLINK id="TL2" fromID="E0" fromText="fall" toID="E2" toText="surgery" type="" />
-<TLINK id="SECTIME3" fromID="E2" fromText="surgery" toID="Admission" toText="Admission" type="AFTER" />
-<TLINK id="SECTIME3" fromID="E2" fromText="surgery" toID="Admission" toText="Admission" type="AFTER" />
-</TAGS>
-</ClinicalNarrativeTemporalAnnotation>
-"""
-
-
-def write_notes(folder, words, label):
-    folder.mkdir(parents=True)
-    for number, word in enumerate(words):
-        (folder / f"{number}.xml").write_text(NOTE.format(word=word, label=label), encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    """Six training and two test notes, in a folder with a space in its name."""
-    folder = tmp_path_factory.mktemp("notes") / "my corpus"
-    write_notes(folder / "2012-07-15.original-annotation.release", "fracture pain fever rash stroke cough".split(), "OVERLAP")
-    write_notes(folder / "ground_truth" / "merged_xml", ("angina", "syncope"), "DURING")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def bert(tmp_path_factory):
-    from sample_corpus import make_tiny_bert
-    folder = tmp_path_factory.mktemp("bert") / "tiny bert"
-    make_tiny_bert(str(folder))
-    return folder
-
 
 @pytest.fixture(scope="module")
 def trained(corpus, bert, tmp_path_factory):
@@ -89,7 +49,8 @@ def test_nothing_unasked_is_printed(trained):
 
 def test_predictions_are_one_row_a_tlink_in_order(trained):
     lines = (trained[0] / "predictions.tsv").read_text(encoding="utf-8").split("\n")
-    assert lines[0].split("\t") == ["document", "tlink", "from_id", "to_id", "gold", "predicted"] + [f"p_{label}" for label in LABELS]
+    assert lines[0].split("\t") == ["document", "tlink", "from_id", "to_id", "gold", "predicted"] + [
+        f"p_{label}" for label in LABELS]
     rows = [line.split("\t") for line in lines[1:-1]]
     assert [row[:5] for row in rows] == [
         [document, *rest] for document in "01" for rest in (
@@ -196,5 +157,6 @@ def test_a_broken_document_is_named_and_nothing_is_left_behind(corpus, bert, tmp
 
 
 def test_sequence_longer_than_berts_positions_is_refused(corpus, bert, tmp_path):
-    finished = run("run_i2b2.py", "train", "--corpus", corpus, "--bert", bert, "--result", tmp_path, *settings(seq_length=600), check=False)
+    finished = run("run_i2b2.py", "train", "--corpus", corpus, "--bert", bert, "--result", tmp_path,
+                   *settings(seq_length=600), check=False)
     assert finished.returncode == 1 and "600" in finished.stderr and "512" in finished.stderr

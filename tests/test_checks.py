@@ -1,4 +1,5 @@
 """What is wrong with the inputs is told before anything slow starts; `check` tells what training needs."""
+import functools
 import json
 import re
 import shutil
@@ -123,7 +124,14 @@ def test_memory_needed_is_what_was_measured(layers, width, batch_size, seq_lengt
     """Against the peak resident memory of runs with TensorFlow 2.15; 1.14 takes up to 8 % more."""
     from modeling import BertConfig
     from settings import Settings
-    from training import model_shapes
     config = BertConfig(30522, width, layers, 12, 4 * width)
     chosen = Settings(batch_size=batch_size, seq_length=seq_length)
-    assert needs.memory_bytes(config, chosen, model_shapes(config, chosen)) == pytest.approx(measured, rel=0.1)
+    assert needs.memory_bytes(config, chosen, shapes_of(config)) == pytest.approx(measured, rel=0.1)
+
+
+@functools.lru_cache(maxsize=None)
+def shapes_of(config):
+    """Shapes of the model's variables, which building a graph for each case would take long to tell."""
+    from settings import Settings
+    from training import model_shapes
+    return model_shapes(config, Settings())

@@ -49,7 +49,7 @@ class Training:
         self._log = log
         with open(str(log), "w") as out:
             self.process = subprocess.Popen(command_of("run_i2b2.py", "train", *arguments), stdout=out,
-                                            stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+                                            stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, preexec_fn=hear_ctrl_c)
 
     def __enter__(self):
         return self
@@ -75,6 +75,11 @@ class Training:
         for number in signals:
             self.process.send_signal(number)
         return self.process.wait(timeout=300), self.output()
+
+
+def hear_ctrl_c():
+    """Undo that a shell's background jobs, which these tests may be one of, ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def newest_step(result):

@@ -276,7 +276,7 @@ def read_inputs(arguments, settings, write=True):
     inputs.check_folders(corpus_folder, bert_folder)
     training.check_precision(settings)
     say("1/4 corpus")
-    corpus = inputs.read_corpus(corpus_folder, write)
+    corpus = inputs.read_corpus(corpus_folder, settings, write)
     say("2/4 BERT")
     bert = inputs.read_bert(bert_folder, settings)
     say(f"{bert_folder.root}: {bert.config.num_hidden_layers} layers, {bert.config.hidden_size} wide, {len(bert.vocab)} word "

@@ -6,6 +6,7 @@ import numpy as np
 
 import packing
 from features import Features
+from labels import LABELS
 
 POOL = 8  # batches of examples drawn at random that are then formed by length
 
@@ -29,10 +30,7 @@ class Batches:
         units = len(features.label_ids) if self._passes is None else len(self._passes)
         # Passes hold different numbers of examples: so many of them make a batch as hold batch_size on average.
         self._size = max(1, round(settings.batch_size * units / len(features.label_ids)))
-        self.per_epoch = -(-units // self._size)
-        self.total = self.per_epoch * settings.num_epochs
-        if settings.max_steps:
-            self.total = min(self.total, settings.max_steps)
+        self.per_epoch, self.total = steps_of(units, settings._replace(batch_size=self._size))
         self._epoch, self._order = None, np.random.RandomState(settings.seed).permutation(units)
 
     def at(self, step):
@@ -88,6 +86,31 @@ class EvaluationBatches:
         if isinstance(self._features, Features):
             return self._features.rows(self._units[number])
         return packing.arrays(self._features, self._units[number], self._settings)
+
+
+def steps_of(examples, settings):
+    """Training steps of an epoch, and of a whole run unless patience ends it, on so many examples.
+
+    With several TLINKs to a pass it is about so many; Batches knows.
+    """
+    per_epoch = -(-examples // settings.batch_size)
+    total = per_epoch * settings.num_epochs
+    return per_epoch, min(total, settings.max_steps) if settings.max_steps else total
+
+
+def full_batch(count, vocab_size, settings):
+    """A batch of `count` examples of random word pieces and the full length, to measure with."""
+    random = np.random.RandomState(settings.seed)
+    links = settings.links_per_pass
+    ids = random.randint(0, vocab_size, [-(-count // links), settings.seq_length]).astype(np.int32)
+    label_ids = random.randint(0, len(LABELS), count).astype(np.int32)
+    text = Features(ids, np.ones_like(ids), np.zeros_like(ids), label_ids)
+    if not settings.context:
+        return text
+    positions = np.broadcast_to(np.arange(settings.seq_length, dtype=np.int32), ids.shape)
+    pairs, passes = np.zeros([count, 2], np.int32), np.arange(count, dtype=np.int32) // links
+    return packing.Batch(ids, text.input_mask, text.segment_ids, positions, np.zeros_like(ids), passes, pairs, pairs, passes * 0,
+                         pairs + np.array([0, settings.seq_length], np.int32), label_ids)
 
 
 def in_order(logits, rows):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 import mentions
-from features import Digest
+from features import Digest, cached
 from labels import LABELS
 from tokenization import CLS, PAD, SEP
 
@@ -73,6 +73,12 @@ def make_features(documents, examples, tokenizer):
         note=np.array(note, np.int32), ranges=np.array(ranges, np.int32).reshape(-1, SIDES, 2),
         kinds=np.array(kinds, np.int32).reshape(-1, SIDES),
         label_ids=np.array([LABELS.index(example.label) for example in examples], np.int32))
+
+
+def cached_features(documents, examples, tokenizer, settings, folder, split):
+    """`make_features`, through the cache in `folder`; see features.cached."""
+    return cached(NotePlaces, fingerprint(documents, examples, tokenizer, settings.do_lower_case),
+                  lambda: make_features(documents, examples, tokenizer), folder, split)
 
 
 def fingerprint(documents, examples, tokenizer, do_lower_case):

@@ -123,7 +123,13 @@ class Digest:
         return self._digest.hexdigest()
 
 
-def cached_features(kind, key, make, folder, split):
+def cached_features(examples, tokenizer, settings, folder, split):
+    """`make_features` of `examples`, through the cache in `folder`; see `cached`."""
+    return cached(Features, fingerprint(examples, tokenizer, settings.do_lower_case, settings.seq_length),
+                  lambda: make_features(examples, tokenizer, settings.seq_length), folder, split)
+
+
+def cached(kind, key, make, folder, split):
     """Features from the cache in `folder`, or made and put there.
 
     A cache of other data, or a damaged one, is replaced; there is one file a split, so disk use stays flat.

@@ -152,12 +152,11 @@ def split_features(corpus, bert, settings, name):
     """Features of one split ("train" or "test"), from the cache beside the corpus where it has them."""
     documents, examples = getattr(corpus, name)
     tokenizer = WordPieceTokenizer(bert.vocab, settings.do_lower_case)
+    where = (corpus.folder.features, name)
     if settings.context:
-        kind, key = context.NotePlaces, context.fingerprint(documents, examples, tokenizer, settings.do_lower_case)
+        made, cached = context.cached_features(documents, examples, tokenizer, settings, *where)
     else:
-        kind, key = feature_maker.Features, feature_maker.fingerprint(examples, tokenizer, settings.do_lower_case, settings.seq_length)
-    made, cached = feature_maker.cached_features(kind, key, lambda: features_of(documents, examples, bert, settings),
-                                                 corpus.folder.features, name)
+        made, cached = feature_maker.cached_features(examples, tokenizer, settings, *where)
     say(f"{name}: features of {len(examples)} examples {'from' if cached else 'made and kept in'} {corpus.folder.features}")
     return made
 

@@ -140,12 +140,13 @@ def train(arguments):
 def fine_tune(corpus, bert, settings, result):
     """Features and fine-tuning, from the newest whole state; returns the protocol.Outcome."""
     from console import say
+    import batching
     import checkpoints
     import inputs
     import training
     say("3/4 features")
     train_features, dev_features = inputs.train_and_dev(corpus, bert, settings)
-    batches = training.Batches(train_features, settings)
+    batches = batching.Batches(train_features, settings)
     state = checkpoints.newest_good_state(result.checkpoints, say)
     say(f"4/4 fine-tuning: {len(train_features.label_ids)} training and {len(dev_features.label_ids)} dev examples, at most "
         f"{batches.total} steps of {settings.batch_size}" + (f", continued from step {state.step}" if state else ""))

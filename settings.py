@@ -48,16 +48,17 @@ class Settings(NamedTuple):
 RECIPES = {
     "paper": Settings(),
     "context": Settings(
-        seq_length=192, context=24, markers="attached", links_per_pass=16, marker_states=True, link_kinds=True, entities="decoded",
-        do_lower_case=True, optimizer="adamw", learning_rate=1e-4, clip=5.0, num_epochs=8, batch_size=24,
-        eval_batch_size=128, evaluate_every=0, patience=0, selection="macro_f1", dev="0.15"),
+        seq_length=192, context=24, markers="attached", links_per_pass=16, marker_states=True, link_kinds=True,
+        entities="decoded", do_lower_case=True, optimizer="adamw", learning_rate=1e-4, head_rate=10.0, num_epochs=8,
+        batch_size=24, eval_batch_size=128, evaluate_every=0, patience=0, selection="macro_f1", dev="0.15"),
     "demo": Settings(learning_rate=1e-3, num_epochs=5, evaluate_every=50, patience=250),
 }
 
-CHOICES = {"markers": ("none", "inserted", "attached"), "entities": ("upstream", "decoded"), "optimizer": ("adam", "adamw"), "selection": ("upstream", "accuracy", "macro_f1"),
-           "precision": ("float32", "bfloat16"), "xla": ("auto", "on", "off")}
+CHOICES = {"markers": ("none", "inserted", "attached"), "entities": ("upstream", "decoded"), "optimizer": ("adam", "adamw"),
+           "selection": ("upstream", "accuracy", "macro_f1"), "precision": ("float32", "bfloat16"), "xla": ("auto", "on", "off")}
 MINIMUM = {"keep_prob": 1e-6, "clip": 1e-9, "learning_rate": 0.0, "warmup": 0.0, "weight_decay": 0.0, "head_rate": 0.0,
-           "save_every_minutes": 0.0, "max_steps": 0, "threads": 0, "seed": 0, "seq_length": 5, "context": 0, "evaluate_every": 0, "patience": 0}
+           "save_every_minutes": 0.0, "max_steps": 0, "threads": 0, "seed": 0, "seq_length": 5, "context": 0,
+           "evaluate_every": 0, "patience": 0}
 SHORTEST_PASS = 9  # [CLS], two pieces, each with its [SEP], and four markers
 MAXIMUM = {"keep_prob": 1.0, "warmup": 1.0, "seed": 2 ** 31 - 1}
 

@@ -7,7 +7,7 @@ import numpy as np
 import optimization
 import protocol
 import text_model
-from batching import Batches, EvaluationBatches, in_order, inputs_of
+from batching import EvaluationBatches, full_batch, in_order, inputs_of
 from console import Progress
 from errors import InputError
 from features import Features, unique_rows
@@ -133,7 +133,8 @@ def evaluation_graph(config, settings, shapes, reuse=True):
 def model_shapes(config, settings):
     """Shapes of the model's variables, {name: list of int}; nothing is computed."""
     with tf.Graph().as_default():
-        evaluation_graph(config, settings._replace(xla="off"), settings.seq_length, reuse=None)
+        shapes = input_shapes(full_batch(1, config.vocab_size, settings))
+        evaluation_graph(config, settings._replace(xla="off"), shapes, reuse=None)
         return {variable.op.name: variable.shape.as_list() for variable in tf.trainable_variables()}
 
 
@@ -162,7 +163,7 @@ def train(batches, dev, bert, settings, result, state=None):
 
     Parameters
     ----------
-    batches : Batches of the training features.
+    batches : batching.Batches of the training features.
     dev : features.Features to select the best model on.
     bert : inputs.Bert
     settings : settings.Settings

@@ -110,7 +110,8 @@ def read_corpus(folder, settings=Settings(), write=True):
               for name, split in (("train", train), ("test", test))}
     if settings.context:
         # What the recipe reads besides: the offsets, types and words of the mentions.
-        digest.update({f"{name} mentions": mentions_digest(split.documents) for name, split in (("train", train), ("test", test))})
+        digest.update({f"{name} mentions": mentions_digest(split.documents)
+                       for name, split in (("train", train), ("test", test))})
     return Corpus(folder, train, test, digest)
 
 

@@ -92,7 +92,8 @@ def settings_for(recipe, assignments=(), seed=None):
 
 def check_together(settings):
     """Raise an InputError where two settings contradict each other."""
-    if not settings.context and (settings.markers != "none" or settings.marker_states or settings.link_kinds or settings.links_per_pass > 1):
+    marked = settings.markers != "none" or settings.marker_states or settings.link_kinds or settings.links_per_pass > 1
+    if marked and not settings.context:
         raise InputError("context=0 reads the head of the note, which has no marked mentions: with it markers=none, "
                          "marker_states=false, link_kinds=false and links_per_pass=1; or use --recipe context.")
     if settings.markers == "inserted" and settings.links_per_pass > 1:

@@ -49,10 +49,13 @@ def predict_input_fn(batches):
 
 
 def input_shapes(batch):
-    """Shapes of the model's inputs: dict of name -> TensorShape; rows are any number, and so are the columns that vary."""
-    fixed = {name: array.shape[1:] if name in ("link_markers", "link_kinds") or isinstance(batch, Features) else [None] * (array.ndim - 1)
-             for name, array in inputs_of(batch).items()}
-    return {name: tf.TensorShape([None, *columns]) for name, columns in fixed.items()}
+    """Shapes of the model's inputs: dict of name -> TensorShape. Rows are any number, and so is the length of passes."""
+    shapes = {}
+    for name, array in inputs_of(batch).items():
+        pairs = array.shape[1:] == (2,)
+        columns = array.shape[1:] if pairs or isinstance(batch, Features) else [None] * (array.ndim - 1)
+        shapes[name] = tf.TensorShape([None, *columns])
+    return shapes
 
 
 def model_fn(features, labels, mode, params):

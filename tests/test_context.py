@@ -26,9 +26,11 @@ from settings import settings_for
 from tokenization import WordPieceTokenizer
 
 RECIPE = settings_for("context")
+TRAIN = "2012-07-15.original-annotation.release"
 WORDS = "pain fever onset the scan was normal admission étude gaixotasuna of on ."
 NAMES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "'", "’", "##s")
-VOCABULARY = {piece: number for number, piece in enumerate(NAMES + tuple(f"[unused{n}]" for n in range(99)) + tuple(WORDS.split()))}
+UNUSED = tuple(f"[unused{number}]" for number in range(1, 100))  # as many as multilingual BERT has
+VOCABULARY = {piece: number for number, piece in enumerate(NAMES + UNUSED + tuple(WORDS.split()))}
 TOKENIZER = WordPieceTokenizer(VOCABULARY, do_lower_case=False)
 PIECES = {number: piece for piece, number in VOCABULARY.items()}
 
@@ -38,9 +40,8 @@ def document(text, spans, links, tags=None, drift=0):
     made = []
     for number, span in enumerate(spans):
         tag, kind = (tags or {}).get(number, ("EVENT", "PROBLEM"))
-        begin, end = span or (None, None)
-        made.append(Mention(tag, f"E{number}", None if span is None else begin + 1 + drift, None if span is None else end + 1 + drift,
-                            "" if span is None else text[begin:end], kind, {}))
+        start, end = (None, None) if span is None else (place + 1 + drift for place in span)
+        made.append(Mention(tag, f"E{number}", start, end, "" if span is None else text[slice(*span)], kind, {}))
     return Document("note", text, tuple(made), tuple(
         Tlink(f"TL{number}", source, "x", target, "y", LABELS[number % 8]) for number, (source, target) in enumerate(links)))
 
@@ -203,7 +204,8 @@ def test_characters_of_many_languages():
 def test_markers_without_unused_pieces():
     plain = {piece: number for number, piece in enumerate([piece for piece in VOCABULARY if not piece.startswith("[unused")])}
     ids = context.marker_ids(plain)
-    assert ids.shape == (2, len(mentions.KINDS), 2) and not {plain[piece] for piece in plain if piece[0] == "["} & set(ids.ravel())
+    assert ids.shape == (2, len(mentions.KINDS), 2)
+    assert not {plain[piece] for piece in plain if piece[0] == "["} & set(ids.ravel())
     assert len(set(context.marker_ids(VOCABULARY).ravel())) == ids.size, "the 99 unused pieces of multilingual BERT are enough"
 
 
@@ -223,7 +225,8 @@ def notes(draw):
     return document(" ".join(words), spans, [(f"E{a}", f"E{b}") for a, b in links]), spans
 
 
-@given(notes(), st.sampled_from([INSERTED, ATTACHED, dict(markers="none", links_per_pass=4)]), st.integers(1, 30), st.integers(12, 60))
+@given(notes(), st.sampled_from([INSERTED, ATTACHED, dict(markers="none", links_per_pass=4)]), st.integers(1, 30),
+       st.integers(12, 60))
 @hypothesis_settings(max_examples=150, deadline=None)
 def test_passes_hold_every_link_once_with_its_mentions_in_sight(note, changes, around, seq_length):
     one, spans = note
@@ -274,7 +277,8 @@ def test_batches_are_a_function_of_seed_and_step():
     for epoch in range(3):
         batches = forwards[epoch * one.per_epoch:(epoch + 1) * one.per_epoch]
         assert sum(len(batch.label_ids) for batch in batches) == 40
-    first, second = (np.concatenate([batch.label_ids for batch in forwards[begin:begin + one.per_epoch]]) for begin in (0, one.per_epoch))
+    first, second = (np.concatenate([batch.label_ids for batch in forwards[begin:begin + one.per_epoch]])
+                     for begin in (0, one.per_epoch))
     assert first.tolist() != second.tolist() and sorted(first) == sorted(second)
 
 
@@ -308,7 +312,7 @@ def test_a_links_logits_do_not_depend_on_the_links_beside_it():
 
 @pytest.fixture(scope="module")
 def corpus(shared, tmp_path_factory):
-    files = sorted((shared / "e3c" / "2012-07-15.original-annotation.release").glob("*.xml"), key=lambda path: path.stat().st_size)
+    files = sorted((shared / "e3c" / TRAIN).glob("*.xml"), key=lambda path: path.stat().st_size)
     return corpus_of(tmp_path_factory.mktemp("notes") / "corpus", files[:4], files[4:6])
 
 
@@ -350,7 +354,8 @@ def test_train_and_test_with_the_recipe_and_continuing(corpus, bert, tmp_path):
 
 def assert_same_variables(one, other):
     """The last states of two runs hold the same values."""
-    readers = [tf.train.load_checkpoint(checkpoints.states(str(result / "checkpoints" / "i2b2"))[0].prefix) for result in (one, other)]
+    readers = [tf.train.load_checkpoint(checkpoints.states(str(result / "checkpoints" / "i2b2"))[0].prefix)
+               for result in (one, other)]
     names = set(readers[0].get_variable_to_shape_map())
     assert names == set(readers[1].get_variable_to_shape_map())
     for name in names:
@@ -368,8 +373,9 @@ def test_the_cache_follows_offsets_and_recipe(corpus, bert, tmp_path):
     before = made(RECIPE)
     assert made(RECIPE).ranges.tolist() == before.ranges.tolist()
     assert made(settings_for("paper")).input_ids.shape[1] == 180
-    for path in (copy / "2012-07-15.original-annotation.release").glob("*.xml"):
-        path.write_text(path.read_text(encoding="utf-8").replace('text="', 'text="nowhere ').replace('start="', 'start="1'), encoding="utf-8")
+    for path in (copy / TRAIN).glob("*.xml"):
+        moved = path.read_text(encoding="utf-8").replace('text="', 'text="nowhere ').replace('start="', 'start="1')
+        path.write_text(moved, encoding="utf-8")
     assert made(RECIPE).ranges.tolist() != before.ranges.tolist()
 
 

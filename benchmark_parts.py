@@ -14,6 +14,7 @@ import sys
 import time
 from unittest import mock
 
+import batching
 import inputs
 import protocol
 import run_i2b2
@@ -69,7 +70,7 @@ def features(corpus_folder, bert_folder, settings):
     bert = inputs.read_bert(bert_folder, settings)
 
     def read():
-        corpus = inputs.read_corpus(corpus_folder)
+        corpus = inputs.read_corpus(corpus_folder, settings)
         return sum(len(inputs.split_features(corpus, bert, settings, split).label_ids) for split in ("train", "test"))
 
     seconds, examples = timed(read)
@@ -89,14 +90,14 @@ def model(corpus_folder, bert_folder, result, settings, steps):
     steps : how many training steps and evaluation batches to time.
     """
     bert = inputs.read_bert(bert_folder, settings)
-    features_of_training, dev = inputs.train_and_dev(inputs.read_corpus(corpus_folder), bert, settings)
+    features_of_training, dev = inputs.train_and_dev(inputs.read_corpus(corpus_folder, settings), bert, settings)
     total = 1 + steps + max(steps, INPUT_STEPS)
     # The run evaluates after its last step, on one batch.
     settings = settings._replace(max_steps=total, num_epochs=total, evaluate_every=total)
     dev = dev.rows(slice(0, settings.eval_batch_size))
-    batches = training.Batches(features_of_training, settings)
+    batches = batching.Batches(features_of_training, settings)
     hook = protocol.TrainingProtocol(batches, dev, settings, result, None)
-    stopwatch = Stopwatch(hook, batches, dev, bert.config, settings, steps)
+    stopwatch = Stopwatch(hook, batches, batching.EvaluationBatches(dev, settings).at(0), bert.config, settings, steps)
     runner = training.estimator(bert.config, settings, result.checkpoints, bert=bert.folder, total_steps=total, hook=hook)
     runner.train(lambda: training.train_input_fn(batches, 0), hooks=[stopwatch])
     figures = dict(stopwatch.figures(), train_memory=peak_memory(), input_seconds=seconds_of_input(batches))
@@ -139,8 +140,8 @@ class Stopwatch(tf.train.SessionRunHook):
     Parameters
     ----------
     hook : protocol.TrainingProtocol of the run.
-    batches : training.Batches
-    dev : features.Features of an evaluation batch.
+    batches : batching.Batches
+    dev : an evaluation batch.
     config : modeling.BertConfig
     settings : settings.Settings
     steps : how many steps are timed between measurements of the peak.

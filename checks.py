@@ -1,4 +1,5 @@
 """Whether a run can be done here: what `train` makes sure of before anything slow starts, and what `check` tells."""
+import batching
 import checkpoints
 import needs
 import pretrained
@@ -89,14 +90,15 @@ def report_time(corpus, bert, settings):
     say("time: measuring ...")
     speed = probe.measure(bert.config, settings)
     evaluation = speed.batch * different / settings.eval_batch_size
+    interval = settings.evaluate_every or batching.steps_of(examples, settings)[0]
     say(f"time: {speed.step:.2f} s for a training step of {settings.batch_size} examples, {duration(evaluation)} for an "
         f"evaluation of {len(dev)} ({different} different)")
 
     def whole(count):
-        evaluations = -(-count // settings.evaluate_every)
+        evaluations = -(-count // interval)
         return duration(count * speed.step + evaluations * evaluation)
 
-    patient = min(steps, settings.evaluate_every + settings.patience + 1)
+    patient = min(steps, interval + (settings.patience or steps) + 1)
     say(f"time: about {whole(steps)} for all {steps} steps on {examples} examples; about {whole(patient)} for {patient}, the "
         "fewest after which patience may end the run")
 
@@ -104,7 +106,7 @@ def report_time(corpus, bert, settings):
 def training_steps(corpus, settings):
     """(number of training examples, steps of a whole run)."""
     examples = int((~held_out(corpus, settings)).sum())
-    return examples, training.steps_of(examples, settings)[1]
+    return examples, batching.steps_of(examples, settings)[1]
 
 
 def in_gigabytes(count):

@@ -30,6 +30,10 @@ class Features(NamedTuple):
         """The features of some rows (a slice or an array of row numbers), in that order."""
         return Features(*(array[chosen] for array in self))
 
+    def keys(self):
+        """What the model's input depends on, a row an example: int32 [examples, 2 * seq_length]."""
+        return np.concatenate([self.input_ids, self.segment_ids], axis=1)
+
 
 def truncated_lengths(target, context, room):
     """Lengths of a pair after BERT's longest-first truncation.
@@ -89,40 +93,64 @@ def tokenize_once(texts, tokenizer):
 
 def fingerprint(examples, tokenizer, do_lower_case, seq_length):
     """Hexadecimal digest of everything the features depend on: texts, labels, vocabulary, options, format."""
-    digest = hashlib.sha256()
-
-    def add(*texts):
-        for text in texts:
-            data = text.encode("utf-8")
-            digest.update(b"%d:" % len(data) + data)
-
-    add(str(FORMAT), str(seq_length), str(do_lower_case), *LABELS)
-    add(*sorted(tokenizer.vocab, key=tokenizer.vocab.get))
+    digest = Digest()
+    digest.add(str(FORMAT), str(seq_length), str(do_lower_case), *LABELS)
+    digest.add(*sorted(tokenizer.vocab, key=tokenizer.vocab.get))
     notes = {}
     for example in examples:
         # A note's text is digested once; its examples then name it by number.
         if example.context not in notes:
             notes[example.context] = str(len(notes))
-            add(example.context)
-        add(example.target, notes[example.context], example.label)
-    return digest.hexdigest()
+            digest.add(example.context)
+        digest.add(example.target, notes[example.context], example.label)
+    return digest.hexadecimal()
+
+
+class Digest:
+    """SHA-256 of a sequence of texts; where one ends and the next begins counts."""
+
+    def __init__(self):
+        self._digest = hashlib.sha256()
+
+    def add(self, *texts):
+        """Add texts to the sequence."""
+        for text in texts:
+            data = text.encode("utf-8")
+            self._digest.update(b"%d:" % len(data) + data)
+
+    def hexadecimal(self):
+        """The digest so far."""
+        return self._digest.hexdigest()
 
 
 def cached_features(examples, tokenizer, settings, folder, split):
-    """Features of `examples` from the cache in `folder`, or made and put there.
+    """`make_features` of `examples`, through the cache in `folder`; see `cached`."""
+    return cached(Features, fingerprint(examples, tokenizer, settings.do_lower_case, settings.seq_length),
+                  lambda: make_features(examples, tokenizer, settings.seq_length), folder, split)
+
+
+def cached(kind, key, make, folder, split):
+    """Features from the cache in `folder`, or made and put there.
 
     A cache of other data, or a damaged one, is replaced; there is one file a split, so disk use stays flat.
 
+    Parameters
+    ----------
+    kind : Features or context.NotePlaces.
+    key : digest of everything they depend on.
+    make : function without arguments that returns them.
+    folder : of the cache.
+    split : "train" or "test".
+
     Returns
     -------
-    (Features, True if they came from the cache)
+    (features, True if they came from the cache)
     """
-    key = fingerprint(examples, tokenizer, settings.do_lower_case, settings.seq_length)
     path = os.path.join(folder, f"{split}-{key[:16]}.npz")
-    features = read_cache(path)
+    features = read_cache(kind, path)
     if features is not None:
         return features, True
-    features = make_features(examples, tokenizer, settings.seq_length)
+    features = make()
     write_arrays(path, features._asdict())
     for name in os.listdir(folder):
         if name.startswith(f"{split}-") and name.endswith(".npz") and name != os.path.basename(path):
@@ -130,26 +158,26 @@ def cached_features(examples, tokenizer, settings, folder, split):
     return features, False
 
 
-def read_cache(path):
-    """The Features stored in `path`, or None where there are none or they are damaged."""
+def read_cache(kind, path):
+    """The features stored in `path`, or None where there are none or they are damaged."""
     stored = read_arrays(path, "the features are made again")
-    return None if stored is None else Features(**stored)
+    return None if stored is None else kind(**stored)
 
 
 def unique_rows(features):
     """The different rows of `features`, and for each row of `features` its number among them.
 
     Many TLINKs link mentions of the same words in the same note: the paper's input is then identical, and one
-    evaluation will do for all of them.
+    evaluation will do for all of them. `features` is Features or context.NotePlaces.
 
     Returns
     -------
-    (Features of the different rows in order of appearance, int64 array [rows])
+    (features of the different rows in order of appearance, int64 array [rows])
     """
     numbers, first = {}, []
     where = np.empty(len(features.label_ids), np.int64)
-    for row, ids in enumerate(np.concatenate([features.input_ids, features.segment_ids], axis=1)):
-        where[row] = numbers.setdefault(ids.tobytes(), len(numbers))
+    for row, key in enumerate(features.keys()):
+        where[row] = numbers.setdefault(key.tobytes(), len(numbers))
         if where[row] == len(first):
             first.append(row)
     return features.rows(np.array(first, np.int64)), where

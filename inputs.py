@@ -5,12 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+import context
 import data_process_i2b2
 import features as feature_maker
 import modeling
 import pretrained
 from console import say
 from errors import InputError
+from settings import Settings
 from tokenization import WordPieceTokenizer, load_vocab
 
 
@@ -77,12 +79,13 @@ def read_bert(folder, settings):
     return Bert(folder, config, vocab, pretrained.fingerprint(folder))
 
 
-def read_corpus(folder, write=True):
+def read_corpus(folder, settings=Settings(), write=True):
     """Read both splits, write train.txt and test.txt beside them, print a line on each.
 
     Parameters
     ----------
     folder : paths.CorpusFolder
+    settings : settings.Settings
     write : False only reads.
 
     Raises
@@ -90,9 +93,9 @@ def read_corpus(folder, write=True):
     InputError : a document or folder is missing or unusable, or a split has no TLINK of a known label.
     """
     if write:
-        train, test = data_process_i2b2.process_corpus(folder)
+        train, test = data_process_i2b2.process_corpus(folder, settings.entities)
     else:
-        train, test = (data_process_i2b2.read_split(path) for path in (folder.train_xml, folder.test_xml))
+        train, test = (data_process_i2b2.read_split(path, settings.entities) for path in (folder.train_xml, folder.test_xml))
         for name, split in (("train", train), ("test", test)):
             say(data_process_i2b2.summary(name, split))
     for split, path in ((train, folder.train_xml), (test, folder.test_xml)):
@@ -105,6 +108,10 @@ def read_corpus(folder, write=True):
             "scores on them say little about new notes")
     digest = {name: hashlib.sha256(data_process_i2b2.to_tsv(split.examples).encode("utf-8")).hexdigest()
               for name, split in (("train", train), ("test", test))}
+    if settings.context:
+        # What the recipe reads besides: the offsets, types and words of the mentions.
+        digest.update({f"{name} mentions": mentions_digest(split.documents)
+                       for name, split in (("train", train), ("test", test))})
     return Corpus(folder, train, test, digest)
 
 
@@ -114,11 +121,43 @@ def in_both(train, test):
     return sorted(document.name for document in test if document.name in names or document.text in texts)
 
 
+def mentions_digest(documents):
+    """SHA-256 of the mentions of documents, hexadecimal."""
+    digest = feature_maker.Digest()
+    for document in documents:
+        digest.add(document.name, *context.mention_texts(document))
+    return digest.hexadecimal()
+
+
+def features_of(documents, examples, bert, settings):
+    """Features of some examples.
+
+    Parameters
+    ----------
+    documents : list of data_process_i2b2.Document, those of the examples among them.
+    examples : list of data_process_i2b2.Example.
+    bert : Bert
+    settings : settings.Settings
+
+    Returns
+    -------
+    context.NotePlaces or, where the settings say to read the head of the note, features.Features
+    """
+    tokenizer = WordPieceTokenizer(bert.vocab, settings.do_lower_case)
+    if settings.context:
+        return context.make_features(documents, examples, tokenizer)
+    return feature_maker.make_features(examples, tokenizer, settings.seq_length)
+
+
 def split_features(corpus, bert, settings, name):
     """Features of one split ("train" or "test"), from the cache beside the corpus where it has them."""
-    examples = getattr(corpus, name).examples
+    documents, examples = getattr(corpus, name)
     tokenizer = WordPieceTokenizer(bert.vocab, settings.do_lower_case)
-    made, cached = feature_maker.cached_features(examples, tokenizer, settings, corpus.folder.features, name)
+    where = (corpus.folder.features, name)
+    if settings.context:
+        made, cached = context.cached_features(documents, examples, tokenizer, settings, *where)
+    else:
+        made, cached = feature_maker.cached_features(examples, tokenizer, settings, *where)
     say(f"{name}: features of {len(examples)} examples {'from' if cached else 'made and kept in'} {corpus.folder.features}")
     return made
 

@@ -151,7 +151,7 @@ class Layers:
         """Scaled dot-product attention with dropout on its weights (Vaswani et al. 2017, 3.2.1).
 
         query (already scaled), key, value : float [B, A, S, D].
-        mask : float32 [B, 1, 1, S], added to the scores: 0 at word pieces, very low at padding.
+        mask : float32 [B, 1, 1 or S, S], added to the scores: 0 at what a query sees, very low at what it does not.
         Returns float [B, A, S, D].
         """
         heads, length = query.shape[1].value, tf.shape(query)[2]

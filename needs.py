@@ -81,8 +81,9 @@ def rooms(corpus, settings, result, shapes, steps):
     -------
     list of Room; a single one where corpus and result are on the same disk.
     """
+    evaluations = steps // settings.evaluate_every if settings.evaluate_every else settings.num_epochs
     checkpoint_count = checkpoints.KEPT_STATES + 2
-    curves = steps * STEP_CURVE_BYTES + steps // settings.evaluate_every * EVALUATION_CURVE_BYTES
+    curves = steps * STEP_CURVE_BYTES + evaluations * EVALUATION_CURVE_BYTES
     caches = sum(features_bytes(len(split.examples), settings.seq_length) for split in (corpus.train, corpus.test))
     of_result = checkpoint_count * checkpoint_bytes(shapes) - files.bytes_below(result.checkpoints)
     of_result += max(0, curves - files.bytes_below(result.tensorboard))
@@ -108,7 +109,7 @@ def memory_bytes(config, settings, shapes):
     shapes : dict of variable name -> shape.
     """
     parameters = sum(map(elements, shapes.values()))
-    rows = settings.batch_size * settings.seq_length
+    rows = -(-settings.batch_size // settings.links_per_pass) * settings.seq_length
     states = config.num_hidden_layers * rows * config.hidden_size
     scores = config.num_hidden_layers * rows * config.num_attention_heads * settings.seq_length
     arrays = PER_PARAMETER * parameters + PER_HIDDEN_STATE * states + PER_ATTENTION_SCORE * scores

@@ -30,7 +30,7 @@ def train_op(loss, settings, global_step, total_steps):
     pairs = [(dense_gradient(gradient, variable) * scale, variable) for gradient, variable in pairs]
     if settings.optimizer == "adamw":
         rate = warmup_and_decay(settings.learning_rate, global_step, total_steps, settings.warmup)
-        return adamw(pairs, rate, settings.weight_decay, global_step), norm, rate
+        return adamw(pairs, rate, settings.head_rate, settings.weight_decay, global_step), norm, rate
     rate = tf.constant(settings.learning_rate, tf.float32)
     # The name scope gives the two beta powers the names they have in upstream's checkpoints.
     with tf.name_scope("optimizer/"):
@@ -64,8 +64,10 @@ def warmup_and_decay(peak, global_step, total_steps, warmup):
     return tf.where(step < warmup_steps, peak * step / warmup_steps, decayed)
 
 
-def adamw(pairs, rate, weight_decay, global_step):
+def adamw(pairs, rate, head_rate, weight_decay, global_step):
     """One step of AdamW as BERT was trained with: no bias correction, decay beside the adaptive step.
+
+    The variables outside BERT, which start at random, learn at `head_rate` times the rate.
 
     Loshchilov and Hutter 2019; beta 0.9 and 0.999, epsilon 1e-6 from the BERT release. The moments have the
     names `VARIABLE/adam_m` and `VARIABLE/adam_v`.
@@ -73,6 +75,7 @@ def adamw(pairs, rate, weight_decay, global_step):
     operations = []
     for gradient, variable in pairs:
         name, shape = variable.op.name, variable.shape.as_list()
+        own_rate = rate if name.startswith("bert/") else rate * head_rate
         m = tf.get_variable(name + "/adam_m", shape, trainable=False, initializer=tf.zeros_initializer())
         v = tf.get_variable(name + "/adam_v", shape, trainable=False, initializer=tf.zeros_initializer())
         next_m = 0.9 * m + 0.1 * gradient
@@ -80,6 +83,6 @@ def adamw(pairs, rate, weight_decay, global_step):
         update = next_m / (tf.sqrt(next_v) + 1e-6)
         if not NOT_DECAYED.search(name):
             update += weight_decay * variable
-        operations += [m.assign(next_m), v.assign(next_v), variable.assign_sub(rate * update)]
+        operations += [m.assign(next_m), v.assign(next_v), variable.assign_sub(own_rate * update)]
     with tf.control_dependencies(operations):
         return global_step.assign_add(1).op

@@ -7,12 +7,10 @@ import statistics
 import time
 from typing import NamedTuple
 
-import numpy as np
-
+import batching
 import optimization
 import text_model
 import training
-from labels import LABELS
 from runtime import session_config, tf
 
 TIMED_STEPS = 2
@@ -43,21 +41,16 @@ def measure(config, settings):
 
 def measure_graph(config, settings):
     """The Speed of a model as it is."""
-    random_state = np.random.RandomState(settings.seed)
-
-    def rows(count):
-        ids = random_state.randint(0, config.vocab_size, [count, settings.seq_length])
-        return {"input_ids": ids, "input_mask": np.ones_like(ids), "segment_ids": np.zeros_like(ids)}
-
+    training_batch, evaluation_batch = (batching.full_batch(count, config.vocab_size, settings)
+                                        for count in (settings.batch_size, settings.eval_batch_size))
     with tf.Graph().as_default():
-        inputs = {name: tf.constant(array, tf.int32) for name, array in rows(settings.batch_size).items()}
-        label_ids = tf.constant(random_state.randint(0, len(LABELS), [settings.batch_size]), tf.int32)
+        inputs = {name: tf.constant(array) for name, array in batching.inputs_of(training_batch).items()}
         step = tf.get_variable("global_step", [], tf.int32, tf.zeros_initializer(), trainable=False)
         logits = text_model.bert_cnn(inputs, config, settings, training.tower(config, settings, step))
-        loss = tf.reduce_mean(text_model.cross_entropy(logits, label_ids))
+        loss = tf.reduce_mean(text_model.cross_entropy(logits, training_batch.label_ids))
         operation, _, _ = optimization.train_op(loss, settings, step, total_steps=1)
         with tf.variable_scope(tf.get_variable_scope(), reuse=True):
-            inputs = {name: tf.constant(array, tf.int32) for name, array in rows(settings.eval_batch_size).items()}
+            inputs = {name: tf.constant(array) for name, array in batching.inputs_of(evaluation_batch).items()}
             evaluation = text_model.bert_cnn(inputs, config, settings, training.tower(config, settings))
         with tf.Session(config=session_config(settings.threads)) as session:
             session.run(tf.global_variables_initializer())

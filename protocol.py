@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.metrics import f1_score
 
+import batching
 import checkpoints
 import files
 import interrupts
@@ -94,8 +95,8 @@ class TrainingProtocol(tf.train.SessionRunHook):
 
     Parameters
     ----------
-    batches : training.Batches
-    dev : features.Features of the dev examples.
+    batches : batching.Batches
+    dev : features.Features or context.NotePlaces of the dev examples.
     settings : settings.Settings
     result : paths.ResultFolder
     state : checkpoints.State to continue from, or None to begin.
@@ -103,7 +104,8 @@ class TrainingProtocol(tf.train.SessionRunHook):
 
     def __init__(self, batches, dev, settings, result, state):
         self._batches, self._dev, self._settings, self._result = batches, dev, settings, result
-        self._different, self._where = unique_rows(dev)
+        different, self._where = unique_rows(dev)
+        self._dev_batches = batching.EvaluationBatches(different, settings)
         self._state = state
         self.continues = state is not None
         self._held = contextlib.ExitStack()
@@ -174,12 +176,13 @@ class TrainingProtocol(tf.train.SessionRunHook):
     # ------------------------------------------------------------------------------------------------- the rules
 
     def _is_due(self):
-        """Whether the dev set is evaluated after this step: every `evaluate_every` steps, and after the last."""
-        return self._step % self._settings.evaluate_every == 0 or self._step >= self._batches.total
+        """Whether the dev set is evaluated after this step: every `evaluate_every` steps or every epoch, and after the last."""
+        return self._step % (self._settings.evaluate_every or self._batches.per_epoch) == 0 or self._step >= self._batches.total
 
     def _end_reason(self):
         """Why the run is over, or None while it is not."""
-        if self._best_score > NEVER and self._step - self._best_step > self._settings.patience:
+        patience = self._settings.patience or self._batches.total
+        if self._best_score > NEVER and self._step - self._best_step > patience:
             return "patience"
         if self._step >= self._batches.total:
             return "max_steps" if self._step == self._settings.max_steps else "epochs"
@@ -211,20 +214,20 @@ class TrainingProtocol(tf.train.SessionRunHook):
 
     def _dev_logits(self, session):
         """Logits of all dev examples: float32 [examples, 8]."""
-        total, size = len(self._different.label_ids), self._settings.eval_batch_size
+        batches, total = self._dev_batches, len(self._dev_batches.rows)
         kept = read_partial(self._result.evaluation, self._step)
         logits = [] if kept is None else [kept]
         done = sum(map(len, logits))
         progress = Progress("evaluating", total, done, unit="example", keep=False)
-        for begin in range(done, total, size):
-            logits.append(self.evaluation.logits(session, self._different.rows(slice(begin, begin + size))))
-            progress.update(min(begin + size, total))
+        for number in range(int(np.searchsorted(batches.ends, done, side="right")), len(batches)):
+            logits.append(self.evaluation.logits(session, batches.at(number)))
+            progress.update(batches.ends[number])
             if self._save_is_due() or interrupts.pending() is not None:
                 self._save_state(session)
                 write_partial(self._result.evaluation, self._step, np.concatenate(logits))
             self._stop_on_signal(session)
         progress.close()
-        return np.concatenate(logits)[self._where]
+        return batching.in_order(np.concatenate(logits), batches.rows)[self._where]
 
     def _score(self, session, dev):
         """What the best model is chosen by; upstream: the mean of the current batch's and the dev set's accuracy."""

@@ -140,12 +140,13 @@ def train(arguments):
 def fine_tune(corpus, bert, settings, result):
     """Features and fine-tuning, from the newest whole state; returns the protocol.Outcome."""
     from console import say
+    import batching
     import checkpoints
     import inputs
     import training
     say("3/4 features")
     train_features, dev_features = inputs.train_and_dev(corpus, bert, settings)
-    batches = training.Batches(train_features, settings)
+    batches = batching.Batches(train_features, settings)
     state = checkpoints.newest_good_state(result.checkpoints, say)
     say(f"4/4 fine-tuning: {len(train_features.label_ids)} training and {len(dev_features.label_ids)} dev examples, at most "
         f"{batches.total} steps of {settings.batch_size}" + (f", continued from step {state.step}" if state else ""))
@@ -276,7 +277,7 @@ def read_inputs(arguments, settings, write=True):
     inputs.check_folders(corpus_folder, bert_folder)
     training.check_precision(settings)
     say("1/4 corpus")
-    corpus = inputs.read_corpus(corpus_folder, write)
+    corpus = inputs.read_corpus(corpus_folder, settings, write)
     say("2/4 BERT")
     bert = inputs.read_bert(bert_folder, settings)
     say(f"{bert_folder.root}: {bert.config.num_hidden_layers} layers, {bert.config.hidden_size} wide, {len(bert.vocab)} word "

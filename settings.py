@@ -12,6 +12,12 @@ class Settings(NamedTuple):
     """The settings of the recipe `paper`: what Chen, Wu and Li's released code does."""
 
     seq_length: int = 180           # word pieces of one example, [CLS] and both [SEP] included
+    context: int = 0                # word pieces read on each side of a mention; 0: the head of the note (upstream)
+    markers: str = "none"           # none, inserted around the mentions, or attached to them; with context only
+    links_per_pass: int = 1         # TLINKs that share a pass through the model; one with markers=inserted
+    marker_states: bool = False     # the classifier reads the markers' states (without markers: the mentions'), too
+    link_kinds: bool = False        # the classifier reads the types of the mentions and their order and distance, too
+    entities: str = "upstream"      # of the XML: upstream (ampersands become words), or decoded
     do_lower_case: bool = False     # lower-case and strip accents before word pieces (upstream: no, with uncased BERT)
     num_filters: int = 128          # filters of each convolution
     filter_sizes: tuple = (2, 3, 4)  # widths of the convolutions, in word pieces
@@ -19,14 +25,15 @@ class Settings(NamedTuple):
     keep_prob: float = 0.5          # share of that layer's units kept by dropout in training
     optimizer: str = "adam"         # adam (upstream: constant rate) or adamw (BERT's own: warm-up, decay)
     learning_rate: float = 5e-5     # Adam's rate; with adamw the peak rate
+    head_rate: float = 1.0          # adamw only: the rate outside BERT, as a multiple of learning_rate
     warmup: float = 0.1             # adamw only: share of all steps in which the rate rises from 0
     weight_decay: float = 0.01      # adamw only: of everything but layer norms and biases
     clip: float = 5.0               # gradients are scaled down to this global norm
     num_epochs: int = 64            # passes over the training examples, unless patience ends them before
     batch_size: int = 26            # examples of a training step
     eval_batch_size: int = 26       # examples of an evaluation batch; changes speed and memory, not scores
-    evaluate_every: int = 200       # steps between evaluations on the dev examples
-    patience: int = 1000            # steps without a better score that end training
+    evaluate_every: int = 200       # steps between evaluations on the dev examples; 0: an epoch's
+    patience: int = 1000            # steps without a better score that end training; 0: no limit
     selection: str = "upstream"     # score of a checkpoint: upstream (mean of batch and dev accuracy), accuracy, macro_f1
     dev: str = "test"               # dev examples: test (upstream's choice) or the share of training documents to hold out
     max_steps: int = 0              # end training after this many steps; 0: no limit
@@ -40,13 +47,19 @@ class Settings(NamedTuple):
 # The toy model of `run_i2b2.py demo` starts from random weights, so it needs a higher rate than a pre-trained BERT.
 RECIPES = {
     "paper": Settings(),
+    "context": Settings(
+        seq_length=192, context=24, markers="attached", links_per_pass=16, marker_states=True, link_kinds=True,
+        entities="decoded", do_lower_case=True, optimizer="adamw", learning_rate=1e-4, head_rate=10.0, num_epochs=8,
+        batch_size=24, eval_batch_size=128, evaluate_every=0, patience=0, selection="macro_f1", dev="0.15"),
     "demo": Settings(learning_rate=1e-3, num_epochs=5, evaluate_every=50, patience=250),
 }
 
-CHOICES = {"optimizer": ("adam", "adamw"), "selection": ("upstream", "accuracy", "macro_f1"),
-           "precision": ("float32", "bfloat16"), "xla": ("auto", "on", "off")}
-MINIMUM = {"keep_prob": 1e-6, "clip": 1e-9, "learning_rate": 0.0, "warmup": 0.0, "weight_decay": 0.0,
-           "save_every_minutes": 0.0, "max_steps": 0, "threads": 0, "seed": 0, "seq_length": 5}
+CHOICES = {"markers": ("none", "inserted", "attached"), "entities": ("upstream", "decoded"), "optimizer": ("adam", "adamw"),
+           "selection": ("upstream", "accuracy", "macro_f1"), "precision": ("float32", "bfloat16"), "xla": ("auto", "on", "off")}
+MINIMUM = {"keep_prob": 1e-6, "clip": 1e-9, "learning_rate": 0.0, "warmup": 0.0, "weight_decay": 0.0, "head_rate": 0.0,
+           "save_every_minutes": 0.0, "max_steps": 0, "threads": 0, "seed": 0, "seq_length": 5, "context": 0,
+           "evaluate_every": 0, "patience": 0}
+SHORTEST_PASS = 9  # [CLS], two pieces, each with its [SEP], and four markers
 MAXIMUM = {"keep_prob": 1.0, "warmup": 1.0, "seed": 2 ** 31 - 1}
 
 
@@ -73,7 +86,20 @@ def settings_for(recipe, assignments=(), seed=None):
         settings = settings._replace(**{key: parse_value(key, value)})
     if seed is not None:
         settings = settings._replace(seed=parse_value("seed", str(seed)))
+    check_together(settings)
     return settings
+
+
+def check_together(settings):
+    """Raise an InputError where two settings contradict each other."""
+    marked = settings.markers != "none" or settings.marker_states or settings.link_kinds or settings.links_per_pass > 1
+    if marked and not settings.context:
+        raise InputError("context=0 reads the head of the note, which has no marked mentions: with it markers=none, "
+                         "marker_states=false, link_kinds=false and links_per_pass=1; or use --recipe context.")
+    if settings.markers == "inserted" and settings.links_per_pass > 1:
+        raise InputError("markers=inserted shows one TLINK in a pass: use links_per_pass=1, or markers=attached.")
+    if settings.context and settings.seq_length < SHORTEST_PASS:
+        raise InputError(f"seq_length {settings.seq_length} is too short for two marked mentions: use {SHORTEST_PASS} or more.")
 
 
 def parse_value(key, text):

@@ -3,7 +3,9 @@ import numpy as np
 
 from labels import LABELS
 from layers import Layers
+from mentions import KINDS
 from modeling import BertModel
+from packing import DISTANCES
 from runtime import tf
 
 
@@ -12,7 +14,8 @@ def bert_cnn(features, config, settings, layers=None):
 
     Parameters
     ----------
-    features : dict of int32 tensors `input_ids`, `input_mask`, `segment_ids`, each [batch, seq_length].
+    features : dict of int32 tensors: `input_ids`, `input_mask`, `segment_ids`, each [batch, seq_length]; with marked
+        mentions all that packing.Batch has, and then the logits are those of its examples.
     config : modeling.BertConfig
     settings : settings.Settings
     layers : layers.Layers of this tower; with dropout in training.
@@ -22,8 +25,13 @@ def bert_cnn(features, config, settings, layers=None):
     logits : float32 [batch, 8], in the order of LABELS.
     """
     layers = layers or Layers()
-    bert = BertModel(config, features["input_ids"], features["input_mask"], features["segment_ids"], layers)
-    pooled = convolve(bert.sequence_output, settings.filter_sizes, settings.num_filters, layers)
+    bert = BertModel(config, features["input_ids"], features["input_mask"], features["segment_ids"], layers,
+                     features.get("position_ids"), features.get("group_ids"))
+    convolved = convolve(bert.sequence_output, settings.filter_sizes, settings.num_filters, layers)
+    if settings.context:
+        pooled = tf.concat(read_links(bert.sequence_output, convolved, features, settings), axis=1)
+    else:
+        pooled = tf.concat([tf.reduce_max(values, axis=1) + bias for values, bias in convolved], axis=1)
     hidden = dense(pooled, settings.hidden_dim, "fc1")
     # Upstream drops units before the ReLU; with dropout's zeros the order makes no difference to the result.
     hidden = tf.nn.relu(layers.dropout(hidden, 1.0 - settings.keep_prob))
@@ -31,7 +39,7 @@ def bert_cnn(features, config, settings, layers=None):
 
 
 def convolve(sequence, widths, filters, layers):
-    """Convolutions of several widths (valid, no activation), each followed by its maximum over time.
+    """Convolutions of several widths (valid, no activation).
 
     A convolution of width w is w matrix products, one for each place in the window, summed with a shift; the
     products of all places of all widths are computed as one.
@@ -45,7 +53,8 @@ def convolve(sequence, widths, filters, layers):
 
     Returns
     -------
-    float32 [batch, filters * len(widths)]
+    list of (float32 [batch, seq_length - width + 1, filters], bias [filters]), one for each width; as the bias is the same
+    at every time, it may be added after the maximum over time.
     """
     hidden, length = sequence.shape[2].value, tf.shape(sequence)[1]
     kernels, biases = [], []
@@ -55,13 +64,46 @@ def convolve(sequence, widths, filters, layers):
             biases.append(tf.get_variable("bias", [filters], initializer=tf.zeros_initializer()))
     products = layers.product(tf.reshape(sequence, [-1, hidden]), tf.concat(kernels, axis=1))
     products = [tf.reshape(product, [-1, length, filters]) for product in tf.split(products, len(kernels), axis=1)]
-    pooled = []
+    convolved = []
     for width, bias in zip(widths, biases):
         places, products = products[:width], products[width:]
-        convolved = tf.add_n([tf.cast(product, tf.float32)[:, place:length - width + 1 + place] for place, product in enumerate(places)])
-        # The bias is the same at every time, so it may be added after the maximum.
-        pooled.append(tf.reduce_max(convolved, axis=1) + bias)
-    return tf.concat(pooled, axis=1)
+        convolved.append((tf.add_n([tf.cast(product, tf.float32)[:, place:length - width + 1 + place]
+                                    for place, product in enumerate(places)]), bias))
+    return convolved
+
+
+def read_links(sequence, convolved, features, settings):
+    """What the classifier reads of each example of a packing.Batch.
+
+    Parameters
+    ----------
+    sequence : float [passes, length, hidden].
+    convolved : what `convolve` made of it.
+    features : dict of the tensors of packing.Batch.
+
+    Returns
+    -------
+    list of float32 [examples, any]: the maxima of the convolutions over the example's part of the text; with
+    `marker_states` the states of its two markers; with `link_kinds` the kinds of its mentions and their distance, one-hot.
+    """
+    passes, length, hidden = features["link_passes"], tf.shape(sequence)[1], sequence.shape[2].value
+    begin, end = features["link_stretches"][:, :1], features["link_stretches"][:, 1:]
+    parts = []
+    for width, (values, bias) in zip(settings.filter_sizes, convolved):
+        times = tf.range(length - width + 1)[None]
+        # A part shorter than the filter still counts with the one time that begins with it.
+        first = tf.minimum(begin, length - width)
+        inside = tf.logical_and(times >= first, times <= tf.maximum(end - width, first))
+        inside = (1.0 - tf.cast(inside, tf.float32))[:, :, None] * -10000.0
+        parts.append(tf.reduce_max(tf.gather(values, passes) + inside, axis=1) + bias)
+    if settings.marker_states:
+        places = passes[:, None] * length + features["link_markers"]
+        states = tf.gather(tf.reshape(sequence, [-1, hidden]), places)
+        parts.append(tf.cast(tf.reshape(states, [-1, 2 * hidden]), tf.float32))
+    if settings.link_kinds:
+        parts += [tf.one_hot(features["link_kinds"][:, side], len(KINDS)) for side in (0, 1)]
+        parts.append(tf.one_hot(features["link_distances"], DISTANCES))
+    return parts
 
 
 def dense(x, width, name):

@@ -6,6 +6,7 @@ released BERT models were trained with.
 import io
 import os
 
+import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from errors import InputError
@@ -73,3 +74,13 @@ class WordPieceTokenizer:
     def pieces(self, text):
         """Word pieces of one text, as strings."""
         return self._tokenizer.encode(text).tokens
+
+    def spans(self, text):
+        """Word pieces of one text and where each stands in it.
+
+        Returns
+        -------
+        (ids, spans) : int32 [pieces], int32 [pieces, 2]; a span is (begin, end) in characters, end exclusive.
+        """
+        encoding = self._tokenizer.encode(text)
+        return np.array(encoding.ids, np.int32), np.array(encoding.offsets, np.int32).reshape(-1, 2)

@@ -7,14 +7,13 @@ import numpy as np
 import optimization
 import protocol
 import text_model
+from batching import EvaluationBatches, full_batch, in_order, inputs_of
 from console import Progress
 from errors import InputError
-from features import unique_rows
+from features import Features, unique_rows
 from layers import Layers
 from pretrained import check_variables, load_weights
 from runtime import CHECKPOINT_ERRORS, session_config, tf
-
-INPUTS = ("input_ids", "input_mask", "segment_ids")
 
 
 class BertCnnEstimator(tf.estimator.Estimator):
@@ -26,57 +25,37 @@ class BertCnnEstimator(tf.estimator.Estimator):
                                    collections=[tf.GraphKeys.GLOBAL_VARIABLES, tf.GraphKeys.GLOBAL_STEP])
 
 
-class Batches:
-    """The training batches of a run as a function of the step.
-
-    The examples are shuffled once, with the run's seed; every epoch goes through them in that order and ends with a
-    smaller batch where the size does not divide their number.
-    """
-
-    def __init__(self, features, settings):
-        self._features = features
-        self._order = np.random.RandomState(settings.seed).permutation(len(features.label_ids))
-        self._size = settings.batch_size
-        self.per_epoch, self.total = steps_of(len(self._order), settings)
-
-    def at(self, step):
-        """Features of the batch that step `step` (from 0) trains on."""
-        begin = step % self.per_epoch * self._size
-        return self._features.rows(self._order[begin:begin + self._size])
-
-
-def steps_of(examples, settings):
-    """Training steps of an epoch, and of a whole run unless patience ends it, on so many examples."""
-    per_epoch = -(-examples // settings.batch_size)
-    total = per_epoch * settings.num_epochs
-    return per_epoch, min(total, settings.max_steps) if settings.max_steps else total
-
-
 def train_input_fn(batches, start):
     """Dataset of the batches from step `start` to the end of the run, prepared while the model computes."""
     def generate():
         for step in range(start, batches.total):
-            batch = batches.at(step)._asdict()
-            yield {name: batch[name] for name in INPUTS}, batch["label_ids"]
+            batch = batches.at(step)
+            yield inputs_of(batch), batch.label_ids
 
-    length = batches.at(0).input_ids.shape[1]
-    dataset = tf.data.Dataset.from_generator(
-        generate, ({name: tf.int32 for name in INPUTS}, tf.int32),
-        ({name: tf.TensorShape([None, length]) for name in INPUTS}, tf.TensorShape([None])))
+    shapes = input_shapes(batches.at(start))
+    dataset = tf.data.Dataset.from_generator(generate, ({name: tf.int32 for name in shapes}, tf.int32),
+                                             (shapes, tf.TensorShape([None])))
     return dataset.prefetch(4)
 
 
-def predict_input_fn(features, batch_size):
-    """Dataset of all rows in order, without labels."""
+def predict_input_fn(batches):
+    """Dataset of EvaluationBatches, without labels."""
     def generate():
-        for begin in range(0, len(features.label_ids), batch_size):
-            rows = features.rows(slice(begin, begin + batch_size))._asdict()
-            yield {name: rows[name] for name in INPUTS}
+        for number in range(len(batches)):
+            yield inputs_of(batches.at(number))
 
-    length = features.input_ids.shape[1]
-    dataset = tf.data.Dataset.from_generator(
-        generate, {name: tf.int32 for name in INPUTS}, {name: tf.TensorShape([None, length]) for name in INPUTS})
-    return dataset.prefetch(4)
+    shapes = input_shapes(batches.at(0))
+    return tf.data.Dataset.from_generator(generate, {name: tf.int32 for name in shapes}, shapes).prefetch(4)
+
+
+def input_shapes(batch):
+    """Shapes of the model's inputs: dict of name -> TensorShape. Rows are any number, and so is the length of passes."""
+    shapes = {}
+    for name, array in inputs_of(batch).items():
+        pairs = array.shape[1:] == (2,)
+        columns = array.shape[1:] if pairs or isinstance(batch, Features) else [None] * (array.ndim - 1)
+        shapes[name] = tf.TensorShape([None, *columns])
+    return shapes
 
 
 def model_fn(features, labels, mode, params):
@@ -97,7 +76,7 @@ def model_fn(features, labels, mode, params):
     operation, norm, rate = optimization.train_op(loss, settings, step, params["total_steps"])
     hook = params["hook"]
     hook.training_tensors = {"loss": loss, "accuracy": accuracy(logits, labels), "gradient_norm": norm, "learning_rate": rate}
-    hook.evaluation = evaluation_graph(config, settings, features["input_ids"].shape[1].value)
+    hook.evaluation = evaluation_graph(config, settings, {name: tensor.shape for name, tensor in features.items()})
     hook.best_saver = tf.train.Saver(tf.global_variables(), max_to_keep=1)
     hook.create_state()
     hook.state_saver = tf.train.Saver(tf.global_variables(), max_to_keep=1)
@@ -142,14 +121,14 @@ class EvaluationGraph:
     def __init__(self, inputs, logits):
         self._inputs, self._logits = inputs, logits
 
-    def logits(self, session, features):
-        """Logits of some rows: float32 [rows, 8]."""
-        return session.run(self._logits, {self._inputs[name]: getattr(features, name) for name in INPUTS})
+    def logits(self, session, batch):
+        """Logits of a batch: float32 [examples, 8]."""
+        return session.run(self._logits, {self._inputs[name]: array for name, array in inputs_of(batch).items()})
 
 
-def evaluation_graph(config, settings, length, reuse=True):
-    """Build the EvaluationGraph for rows of `length` word pieces, over the variables that are there with `reuse`."""
-    inputs = {name: tf.placeholder(tf.int32, [None, length], name=f"evaluation/{name}") for name in INPUTS}
+def evaluation_graph(config, settings, shapes, reuse=True):
+    """Build the EvaluationGraph for inputs of these shapes, over the variables that are there with `reuse`."""
+    inputs = {name: tf.placeholder(tf.int32, shape, name=f"evaluation/{name}") for name, shape in shapes.items()}
     with tf.variable_scope(tf.get_variable_scope(), reuse=reuse):
         return EvaluationGraph(inputs, text_model.bert_cnn(inputs, config, settings, tower(config, settings)))
 
@@ -157,7 +136,8 @@ def evaluation_graph(config, settings, length, reuse=True):
 def model_shapes(config, settings):
     """Shapes of the model's variables, {name: list of int}; nothing is computed."""
     with tf.Graph().as_default():
-        evaluation_graph(config, settings._replace(xla="off"), settings.seq_length, reuse=None)
+        shapes = input_shapes(full_batch(1, config.vocab_size, settings))
+        evaluation_graph(config, settings._replace(xla="off"), shapes, reuse=None)
         return {variable.op.name: variable.shape.as_list() for variable in tf.trainable_variables()}
 
 
@@ -186,7 +166,7 @@ def train(batches, dev, bert, settings, result, state=None):
 
     Parameters
     ----------
-    batches : Batches of the training features.
+    batches : batching.Batches of the training features.
     dev : features.Features to select the best model on.
     bert : inputs.Bert
     settings : settings.Settings
@@ -209,7 +189,7 @@ def predict(features, config, settings, checkpoint):
 
     Parameters
     ----------
-    features : features.Features; identical rows are computed once.
+    features : features.Features or context.NotePlaces; identical rows are computed once.
     checkpoint : path prefix of the model.
 
     Returns
@@ -222,12 +202,13 @@ def predict(features, config, settings, checkpoint):
     """
     different, where = unique_rows(features)
     runner = estimator(config, settings, None, checkpoint=checkpoint)
+    batches = EvaluationBatches(different, settings)
     progress = Progress("testing", len(different.label_ids), unit="example", keep=False)
     collected, done = [], 0
-    for logits in runner.predict(lambda: predict_input_fn(different, settings.eval_batch_size),
+    for logits in runner.predict(lambda: predict_input_fn(batches),
                                  checkpoint_path=checkpoint, yield_single_examples=False):
         collected.append(logits)
         done += len(logits)
         progress.update(done)
     progress.close()
-    return np.concatenate(collected)[where]
+    return in_order(np.concatenate(collected), batches.rows)[where]

@@ -1,0 +1,304 @@
+#!/usr/bin/env python3
+"""The most probable labels of a document's TLINKs that do not contradict one another.
+
+    python3 consistency.py RESULT_DIR     what it changes in a tested run, and what that does to the scores
+
+Labels are the merged ones, read as `temporal_graph` reads them: BEFORE puts one interval ahead of another, OVERLAP
+makes two intervals one. A set of links then contradicts itself exactly if going along its links, never back in
+time, leads from the end of a BEFORE to its start. So the wanted labels solve
+
+    maximize    sum over links l of  log p(l, label of l)
+    subject to  on every cycle, if one link l goes strictly forward in time, another one goes strictly backward
+
+in binary variables x(l, BEFORE), x(l, AFTER), x(l, OVERLAP). The cycles are too many to write down; they are added
+as solutions violate them (cutting planes: Groetschel, Juenger, Reinelt 1984, A Cutting Plane Algorithm for the
+Linear Ordering Problem), until a solution violates none, which then is the best of all. Each program is solved to
+optimality by CBC, through PuLP.
+"""
+import argparse
+import collections
+import time
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+import bootstrap
+import paths
+import predictions
+from errors import InputError, run_main
+from labels import LABELS, MERGED_LABELS
+from predictions import MERGING
+from scoring import format_table
+from temporal_graph import AFTER, BEFORE, OVERLAP, TemporalGraph, canonical, reduce_links
+
+OPPOSITE = {BEFORE: AFTER, AFTER: BEFORE, OVERLAP: OVERLAP}
+
+# Seconds after which a document's best solution so far is taken. Documents of the corpora take a fraction of one.
+TIME_LIMIT = 60.0
+
+
+class Solution(NamedTuple):
+    """Labels without contradictions."""
+    merged: np.ndarray  # int [links], index into MERGED_LABELS
+    gap: float          # how much the sum of log probabilities may be below the highest possible; 0: it is the highest
+
+
+class Arc(NamedTuple):
+    """A link gone along in a direction in which it does not lead back in time."""
+    link: int
+    head: str
+    forward: bool  # from the link's from_id to its to_id
+    strict: bool   # it leads forward in time; otherwise it stays
+
+
+def most_probable(links, log_probabilities, known=(), seconds=TIME_LIMIT):
+    """The most probable labels of a document's links that contradict neither each other nor what is known.
+
+    Parameters
+    ----------
+    links : list of (from_id, to_id)
+    log_probabilities : float [links, 3], of MERGED_LABELS.
+    known : iterable of (from_id, to_id, merged label), links that stand; one that contradicts earlier ones is
+        passed over.
+    seconds : when to be content with a solution whose distance from the best is merely bounded.
+
+    Returns
+    -------
+    Solution
+    """
+    ends = time.time() + seconds
+    graph = reduce_links(known)[1]
+    fixed = sorted(graph.closure())
+    scores = log_probabilities - log_probabilities.max(axis=1, keepdims=True)
+    merged, bound = scores.argmax(axis=1), 0.0
+    program = None
+    while True:
+        stated = [(*link, MERGED_LABELS[label]) for link, label in zip(links, merged)]
+        cycles = contradictions(stated + fixed)
+        if not cycles:
+            return Solution(merged, 0.0)
+        program = program or Program(scores)
+        for cycle in cycles:
+            program.forbid(cycle, fixed)
+        merged, proven = program.solve(ends - time.time())
+        if not proven:
+            break
+        bound = float(scores[np.arange(len(links)), merged].sum())
+    merged = one_by_one(links, scores, graph)
+    return Solution(merged, bound - float(scores[np.arange(len(links)), merged].sum()))
+
+
+def contradictions(stated):
+    """Cycles that contradict themselves, at least one if there is any.
+
+    Parameters
+    ----------
+    stated : list of (from_id, to_id, merged label)
+
+    Returns
+    -------
+    list of lists of Arc, the first of each strict; a shortest cycle for each strict link that is on one.
+    """
+    arcs = collections.defaultdict(list)
+    for number, (from_id, to_id, label) in enumerate(stated):
+        if label != AFTER:
+            arcs[from_id].append(Arc(number, to_id, True, label == BEFORE))
+        if label != BEFORE:
+            arcs[to_id].append(Arc(number, from_id, False, label == AFTER))
+    group = strong_components(arcs)
+    cycles = []
+    for tail, leaving in arcs.items():
+        for arc in leaving:
+            if arc.strict and group[tail] == group[arc.head]:
+                cycles.append([arc] + shortest_path(arcs, arc.head, tail))
+    return cycles
+
+
+def strong_components(arcs):
+    """{id: number of the component in which every id can be reached from every other}."""
+    numbers = {identifier: number for number, identifier in enumerate(
+        dict.fromkeys([*arcs, *(arc.head for leaving in arcs.values() for arc in leaving)]))}
+    pairs = [(numbers[tail], numbers[arc.head]) for tail, leaving in arcs.items() for arc in leaving]
+    rows, columns = zip(*pairs) if pairs else ((), ())
+    matrix = coo_matrix((np.ones(len(pairs)), (rows, columns)), shape=(len(numbers), len(numbers)))
+    _, components = connected_components(matrix, connection="strong")
+    return {identifier: components[number] for identifier, number in numbers.items()}
+
+
+def shortest_path(arcs, start, goal):
+    """The arcs of a shortest path between two ids; one is known to exist."""
+    reached = {start: None}
+    waiting = collections.deque([start])
+    while goal not in reached:
+        tail = waiting.popleft()
+        for arc in arcs.get(tail, ()):
+            if arc.head not in reached:
+                reached[arc.head] = tail, arc
+                waiting.append(arc.head)
+    path = []
+    while reached[goal] is not None:
+        goal, arc = reached[goal]
+        path.append(arc)
+    return path[::-1]
+
+
+class Program:
+    """The integer program of a document's links, with the cycles forbidden so far.
+
+    Parameters
+    ----------
+    scores : float [links, 3], log probabilities of MERGED_LABELS relative to each link's highest.
+    """
+
+    def __init__(self, scores):
+        # Slow to import, and documents without contradictions do without.
+        import pulp
+        self._pulp = pulp
+        self._problem = pulp.LpProblem("labels", pulp.LpMaximize)
+        self._chosen = [{label: pulp.LpVariable(f"x_{number}_{label}", cat="Binary") for label in MERGED_LABELS}
+                        for number in range(len(scores))]
+        self._problem += pulp.lpSum(float(score) * variable for row, chosen in zip(scores, self._chosen)
+                                    for score, variable in zip(row, chosen.values()))
+        for chosen in self._chosen:
+            self._problem += pulp.lpSum(chosen.values()) == 1
+
+    def forbid(self, cycle, fixed):
+        """Forbid that the first link of a cycle goes strictly forward and none of the others strictly backward.
+
+        Parameters
+        ----------
+        cycle : list of Arc; numbers of links from len(scores) on are of `fixed`.
+        fixed : list of (from_id, to_id, merged label)
+        """
+        first, *others = cycle
+        self._problem += self._goes(first, BEFORE, fixed) <= self._pulp.lpSum(self._goes(arc, AFTER, fixed) for arc in others)
+
+    def _goes(self, arc, label, fixed):
+        """Whether an arc's tail is `label` to its head: a variable, or 0 or 1 for a fixed link."""
+        label = label if arc.forward else OPPOSITE[label]
+        if arc.link < len(self._chosen):
+            return self._chosen[arc.link][label]
+        return int(fixed[arc.link - len(self._chosen)][2] == label)
+
+    def solve(self, seconds):
+        """The best labels, int [links], and whether they are proven to be; (None, False) where time is up."""
+        if seconds <= 0:
+            return None, False
+        solver = self._pulp.PULP_CBC_CMD(msg=False, threads=1, timeLimit=seconds, gapRel=0.0)
+        self._problem.solve(solver)
+        if self._problem.sol_status != self._pulp.LpSolutionOptimal:
+            return None, False
+        values = [[variable.value() for variable in chosen.values()] for chosen in self._chosen]
+        return np.argmax(values, axis=1), True
+
+
+def one_by_one(links, scores, graph):
+    """Labels without contradictions: the surest link first, each gets its best label that the earlier ones allow.
+
+    Parameters
+    ----------
+    links : list of (from_id, to_id)
+    scores : float [links, 3], log probabilities relative to each link's highest.
+    graph : TemporalGraph of what is known; the links are added to it.
+
+    Returns
+    -------
+    int [links], index into MERGED_LABELS
+    """
+    merged = scores.argmax(axis=1)
+    runner_up = np.sort(scores, axis=1)[:, -2]
+    for number in np.argsort(runner_up, kind="mergesort"):
+        link = links[number]
+        entailed = graph.relation(*link)
+        if entailed is None:
+            graph.add(canonical((*link, MERGED_LABELS[merged[number]])))
+        else:
+            merged[number] = MERGED_LABELS.index(entailed)
+    return merged
+
+
+# ------------------------------------------------------------------------------------------- of the eight labels
+
+class Revision(NamedTuple):
+    """A document's labels after making them consistent."""
+    predicted: np.ndarray  # int [links], index into LABELS: the most probable of those merged into the chosen one
+    changed: int           # links whose merged label is another than that of the most probable of the eight
+    gap: float             # see Solution
+
+
+def revise(links, log_probabilities, known=(), seconds=TIME_LIMIT):
+    """Consistent labels from the probabilities of the eight.
+
+    Parameters
+    ----------
+    links : list of (from_id, to_id)
+    log_probabilities : float [links, 8], of LABELS.
+    known : links that stand, of any of the eight labels; as in `most_probable`.
+    seconds : see `most_probable`.
+
+    Returns
+    -------
+    Revision
+    """
+    of_merged = np.stack([np.logaddexp.reduce(log_probabilities[:, MERGING == number], axis=1)
+                          for number in range(len(MERGED_LABELS))], axis=1)
+    stated = [(from_id, to_id, MERGED_LABELS[MERGING[LABELS.index(label)]]) for from_id, to_id, label in known]
+    solution = most_probable(links, of_merged, stated, seconds)
+    allowed = np.where(MERGING == solution.merged[:, None], log_probabilities, -np.inf)
+    changed = int((MERGING[log_probabilities.argmax(axis=1)] != solution.merged).sum())
+    return Revision(allowed.argmax(axis=1), changed, solution.gap)
+
+
+def revise_all(table):
+    """`revise` for each document of a predictions.Predictions: (int [rows] index into LABELS, [Revision])."""
+    predicted = table.predicted.copy()
+    names, of_row = table.document_rows()
+    revisions = []
+    with np.errstate(divide="ignore"):
+        log_probabilities = np.maximum(np.log(table.probabilities), -700.0)
+    for number in range(len(names)):
+        rows = np.flatnonzero(of_row == number)
+        links = [(table.from_ids[row], table.to_ids[row]) for row in rows]
+        revisions.append(revise(links, log_probabilities[rows]))
+        predicted[rows] = revisions[-1].predicted
+    return predicted, revisions
+
+
+# -------------------------------------------------------------------------------------------------------- command
+
+def effect(table):
+    """What consistency changes in a run's predictions, and what that does to its scores, as text.
+
+    Parameters
+    ----------
+    table : predictions.Predictions with gold labels.
+    """
+    began = time.time()
+    predicted, revisions = revise_all(table)
+    seconds = time.time() - began
+    before, after = bootstrap.counts(table), bootstrap.counts(table, predicted, MERGING[predicted])
+    old, new = bootstrap.scores(bootstrap.total(before)), bootstrap.scores(bootstrap.total(after))
+    p_values = bootstrap.p_values(before, after)
+    rows = [[f"{score.group}: {score.name}", f"{old[score.key]:.4f}", f"{new[score.key]:.4f}",
+             f"{new[score.key] - old[score.key]:+.4f}", f"{p_values[score.key]:.4f}"] for score in bootstrap.SCORES]
+    changed, touched = sum(revision.changed for revision in revisions), sum(revision.changed > 0 for revision in revisions)
+    unproven = sum(revision.gap > 0 for revision in revisions)
+    return (f"{changed} of {len(predicted)} merged labels changed, in {touched} of {len(revisions)} documents; {seconds:.1f} s; "
+            + ("every document's labels are the most probable consistent ones" if not unproven else
+               f"{unproven} documents were not solved to the end within {TIME_LIMIT:.0f} s, their log probability is at most "
+               f"{max(revision.gap for revision in revisions):.2f} below the highest")
+            + "\n\n" + format_table(["", "as predicted", "consistent", "difference", "p"], rows))
+
+
+def main():
+    parser = argparse.ArgumentParser(description="What consistent labels change in a tested run, and what that does to its scores.",
+                                     epilog="p: bootstrap over documents, two-sided.")
+    parser.add_argument("result", metavar="RESULT_DIR", help="result folder of a tested run")
+    result = paths.ResultFolder(parser.parse_args().result)
+    print(effect(predictions.read(result.predictions)))
+
+
+if __name__ == "__main__":
+    run_main(main)

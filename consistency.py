@@ -266,6 +266,14 @@ def revise_all(table):
     return predicted, revisions
 
 
+def proof(gaps):
+    """What is known of how good documents' labels are, from their `Solution.gap`s, as text."""
+    if not any(gaps):
+        return "they are the most probable consistent labels of every document"
+    return (f"in {sum(gap > 0 for gap in gaps)} of {len(gaps)} documents the search ended after {TIME_LIMIT:.0f} s, with labels whose "
+            f"log probability is at most {max(gaps):.2f} below the highest")
+
+
 # -------------------------------------------------------------------------------------------------------- command
 
 def effect(table):
@@ -284,12 +292,8 @@ def effect(table):
     rows = [[f"{score.group}: {score.name}", f"{old[score.key]:.4f}", f"{new[score.key]:.4f}",
              f"{new[score.key] - old[score.key]:+.4f}", f"{p_values[score.key]:.4f}"] for score in bootstrap.SCORES]
     changed, touched = sum(revision.changed for revision in revisions), sum(revision.changed > 0 for revision in revisions)
-    unproven = sum(revision.gap > 0 for revision in revisions)
     return (f"{changed} of {len(predicted)} merged labels changed, in {touched} of {len(revisions)} documents; {seconds:.1f} s; "
-            + ("every document's labels are the most probable consistent ones" if not unproven else
-               f"{unproven} documents were not solved to the end within {TIME_LIMIT:.0f} s, their log probability is at most "
-               f"{max(revision.gap for revision in revisions):.2f} below the highest")
-            + "\n\n" + format_table(["", "as predicted", "consistent", "difference", "p"], rows))
+            + proof([revision.gap for revision in revisions]) + "\n\n" + format_table(["", "as predicted", "consistent", "difference", "p"], rows))
 
 
 def main():

@@ -137,14 +137,19 @@ class EvaluationGraph:
     """A second tower over the training graph's variables, without dropout: placeholders in, logits out.
 
     It lives in the training session, so that an evaluation neither builds a graph nor reads a checkpoint.
+
+    Attributes
+    ----------
+    inputs : dict of placeholders, int32 [rows, seq_length], by their names in features.Features.
+    output : tensor of logits, float32 [rows, 8].
     """
 
-    def __init__(self, inputs, logits):
-        self._inputs, self._logits = inputs, logits
+    def __init__(self, inputs, output):
+        self.inputs, self.output = inputs, output
 
     def logits(self, session, features):
         """Logits of some rows: float32 [rows, 8]."""
-        return session.run(self._logits, {self._inputs[name]: getattr(features, name) for name in INPUTS})
+        return session.run(self.output, {tensor: getattr(features, name) for name, tensor in self.inputs.items()})
 
 
 def evaluation_graph(config, settings, length, reuse=True):

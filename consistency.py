@@ -270,8 +270,8 @@ def proof(gaps):
     """What is known of how good documents' labels are, from their `Solution.gap`s, as text."""
     if not any(gaps):
         return "they are the most probable consistent labels of every document"
-    return (f"in {sum(gap > 0 for gap in gaps)} of {len(gaps)} documents the search ended after {TIME_LIMIT:.0f} s, with labels whose "
-            f"log probability is at most {max(gaps):.2f} below the highest")
+    return (f"in {sum(gap > 0 for gap in gaps)} of {len(gaps)} documents the search ended after {TIME_LIMIT:.0f} s, with "
+            f"labels whose log probability is at most {max(gaps):.2f} below the highest")
 
 
 # -------------------------------------------------------------------------------------------------------- command
@@ -293,11 +293,12 @@ def effect(table):
              f"{new[score.key] - old[score.key]:+.4f}", f"{p_values[score.key]:.4f}"] for score in bootstrap.SCORES]
     changed, touched = sum(revision.changed for revision in revisions), sum(revision.changed > 0 for revision in revisions)
     return (f"{changed} of {len(predicted)} merged labels changed, in {touched} of {len(revisions)} documents; {seconds:.1f} s; "
-            + proof([revision.gap for revision in revisions]) + "\n\n" + format_table(["", "as predicted", "consistent", "difference", "p"], rows))
+            + proof([revision.gap for revision in revisions]) + "\n\n"
+            + format_table(["", "as predicted", "consistent", "difference", "p"], rows))
 
 
 def main():
-    parser = argparse.ArgumentParser(description="What consistent labels change in a tested run, and what that does to its scores.",
+    parser = argparse.ArgumentParser(description="What consistent labels change in a tested run and do to its scores.",
                                      epilog="p: bootstrap over documents, two-sided.")
     parser.add_argument("result", metavar="RESULT_DIR", help="result folder of a tested run")
     result = paths.ResultFolder(parser.parse_args().result)

@@ -48,7 +48,8 @@ def export_model(folder, bert, settings, out, half=False):
         stored = StoredWeights(half)
         with tf.variable_scope(tf.get_variable_scope(), custom_getter=stored.get):
             graph = training.evaluation_graph(bert.config, settings, settings.seq_length, reuse=False)
-        outputs = {"probabilities": tf.nn.softmax(graph.output), "label": tf.gather(tf.constant(LABELS), tf.argmax(graph.output, axis=1))}
+        outputs = {"probabilities": tf.nn.softmax(graph.output),
+                   "label": tf.gather(tf.constant(LABELS), tf.argmax(graph.output, axis=1))}
         training.check_checkpoint(folder.best)
         load = tf.group(*stored.casts) if half else None
         with tf.Session(config=session_config(settings.threads)) as session, tempfile.TemporaryDirectory() as scratch:
@@ -80,7 +81,8 @@ class StoredWeights:
             return getter(name, shape=shape, dtype=dtype, initializer=initializer, **options)
         stored = getter(name, shape=shape, dtype=tf.float16, initializer=tf.zeros_initializer(), **options)
         # A local variable: it is neither saved nor restored.
-        used = tf.Variable(tf.zeros(shape, dtype), trainable=False, collections=[tf.GraphKeys.LOCAL_VARIABLES], name=f"{name}/float32")
+        used = tf.Variable(tf.zeros(shape, dtype), trainable=False, name=f"{name}/float32",
+                           collections=[tf.GraphKeys.LOCAL_VARIABLES])
         self.casts.append(used.assign(tf.cast(stored, dtype)))
         return used
 

@@ -126,13 +126,13 @@ def bert_of_model(result, record, settings, folder=None):
         config, vocab = config_and_vocab(result.bert_config, result.vocab, settings)
         return Bert(None, config, vocab, {})
     if folder is None:
-        raise InputError(f"{result.checkpoints} holds no vocab.txt and bert_config.json, as that of a model trained here does; name "
-                         "the folder of the BERT that the model was made from with --bert DIR.")
+        raise InputError(f"{result.checkpoints} holds no vocab.txt and bert_config.json, as that of a model trained here does; "
+                         "name the folder of the BERT that the model was made from with --bert DIR.")
     bert = read_bert(folder, settings)
     name = os.path.basename(folder.vocab)
     if record.get("bert", bert.fingerprint).get(name) != bert.fingerprint[name]:
-        raise InputError(f"{folder.vocab} is not the vocabulary that the model in {result.root} was trained with; name the folder of "
-                         "the same BERT with --bert DIR.")
+        raise InputError(f"{folder.vocab} is not the vocabulary that the model in {result.root} was trained with; name the "
+                         "folder of the same BERT with --bert DIR.")
     return bert
 
 

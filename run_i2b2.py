@@ -82,12 +82,14 @@ def parse_arguments(words=None):
 def add_predict_and_export(commands):
     """The arguments of the commands that use a trained model."""
     command = commands.add_parser("predict", help="types for the TLINKs of notes that nobody has labelled",
-                                  description="Types for the TLINKs of notes that nobody has labelled. TLINKs that have a type keep it.")
+                                  description="Types for the TLINKs of notes that nobody has labelled. TLINKs that have a "
+                                  "type keep it.")
     command.add_argument("notes", metavar="NOTE.xml", nargs="+", help="i2b2 XML with EVENT, TIMEX3 and SECTIME tags")
     command.add_argument("--candidates", choices=("all", "near", "sections"), default="all",
-                         help="links that a note without any gets: events and times of the same and of neighbouring sentences (near), "
-                         "each event with its section time (sections), or both (default: %(default)s)")
-    command.add_argument("--consistent", action="store_true", help="the most probable types of a note that do not contradict each other")
+                         help="links that a note without any gets: events and times of the same and of neighbouring "
+                         "sentences (near), each event with its section time (sections), or both (default: %(default)s)")
+    command.add_argument("--consistent", action="store_true",
+                         help="the most probable types of a note that do not contradict each other")
     command.add_argument("--page", action="store_true", help="write each note's timeline too, as a page that holds its text")
     add_model_arguments(command, "folder for NOTE.xml, NOTE.tsv and NOTE.html; they hold the notes' text")
     command = commands.add_parser("export", help="the best model for other programs, as a SavedModel",
@@ -99,8 +101,10 @@ def add_predict_and_export(commands):
 def add_model_arguments(command, out):
     """Where a trained model is and what it writes to."""
     command.add_argument("--out", metavar="DIR", required=True, help=out)
-    command.add_argument("--result", metavar="DIR", default=paths.DEFAULT_RESULT, help="result folder of the model (default: %(default)s)")
-    command.add_argument("--bert", metavar="DIR", help="BERT folder the model was made from, where the result folder has no vocabulary")
+    command.add_argument("--result", metavar="DIR", default=paths.DEFAULT_RESULT,
+                         help="result folder of the model (default: %(default)s)")
+    command.add_argument("--bert", metavar="DIR",
+                         help="BERT folder the model was made from, where the result folder has no vocabulary")
     command.add_argument("--recipe", metavar="NAME", help="recipe of a model that is without run.json (default: paper)")
     command.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], dest="assignments",
                          help="change a setting of the model, such as eval_batch_size, threads or xla; repeatable")
@@ -266,10 +270,12 @@ def demo(arguments):
 
 def predict(arguments):
     """Types for the TLINKs of notes."""
-    from predict import RelationClassifier, predict_files
-    predict_files(arguments.notes, arguments.out,
-                  lambda: RelationClassifier(arguments.result, arguments.bert, arguments.recipe, arguments.assignments),
-                  arguments.candidates, arguments.consistent, arguments.page)
+    from notes import predict_files
+
+    def load():
+        from predict import RelationClassifier
+        return RelationClassifier(arguments.result, arguments.bert, arguments.recipe, arguments.assignments)
+    predict_files(arguments.notes, arguments.out, load, arguments.candidates, arguments.consistent, arguments.page)
 
 
 def export(arguments):

@@ -42,7 +42,8 @@ def implied(document, confidences):
     surest_first = sorted(zip(document.tlinks, confidences), key=lambda pair: -1.0 if pair[1] is None else -pair[1])
     links = [(tlink.from_id, tlink.to_id, MERGE[tlink.type]) for tlink, _ in surest_first]
     graph = reduce_links(dated_links(dates) + links)[1]
-    known = dict.fromkeys([mention.id for mention in document.mentions] + [identifier for link in links for identifier in link[:2]])
+    known = dict.fromkeys([mention.id for mention in document.mentions]
+                          + [identifier for link in links for identifier in link[:2]])
     groups, earlier, ordered = grouped(known, dates, graph.closure())
     dated, undated = along_dates(groups, earlier)
     return Timeline(dated, undated, sum(not graph.entails(link) for link in links),
@@ -121,24 +122,25 @@ def along_dates(groups, earlier):
     -------
     (dated, undated), see Timeline
     """
-    spine = [number for number, group in enumerate(groups) if group.dates]
-    spine.sort(key=lambda number: (len(earlier[number].intersection(spine)), groups[number].dates))
+    with_date = {number for number, group in enumerate(groups) if group.dates}
+    spine = sorted(with_date, key=lambda number: (len(earlier[number] & with_date), groups[number].dates))
     rank = {number: 2 * place + 1 for place, number in enumerate(spine)}  # the places between them are even
     later = [{other for other in range(len(groups)) if number in earlier[other]} for number in range(len(groups))]
-    place = dict(rank)
-    for number in range(len(groups)):
-        if number in rank:
-            continue
-        preceding = [place[other] for other in earlier[number] if other in place]
-        dates_before = [rank[other] + 1 for other in earlier[number] if other in rank]
-        dates_after = [rank[other] - 1 for other in later[number] if other in rank]
-        if dates_after or preceding:
-            wish = min(dates_after) if dates_after else max(dates_before, default=0)
-            place[number] = max([wish] + [other + other % 2 for other in preceding])
-    for number in reversed(range(len(groups))):
-        following = [place[other] for other in later[number] if other in place]
-        if number not in place and following:
-            place[number] = min(other - other % 2 for other in following)
+    place, placed = dict(rank), None
+    # Each round reaches what hangs on the groups that the one before has placed.
+    while placed != len(place):
+        placed = len(place)
+        for number in range(len(groups)):
+            preceding = [place[other] for other in earlier[number] if other in place]
+            dates_before = [rank[other] + 1 for other in earlier[number] if other in rank]
+            dates_after = [rank[other] - 1 for other in later[number] if other in rank]
+            if number not in place and (dates_after or preceding):
+                wish = min(dates_after) if dates_after else max(dates_before, default=0)
+                place[number] = max([wish] + [other + other % 2 for other in preceding])
+        for number in reversed(range(len(groups))):
+            following = [place[other] for other in later[number] if other in place]
+            if number not in place and following:
+                place[number] = min(other - other % 2 for other in following)
     of_place = collections.defaultdict(list)
     for number in range(len(groups)):
         of_place[place.get(number)].append(number)

@@ -7,7 +7,8 @@ import html_page
 import offsets
 import timeline
 
-WARNING = "This page holds the text of a patient's note. Keep it where the note itself may be kept; do not mail, publish or upload it."
+WARNING = ("This page holds the text of a patient's note. Keep it where the note itself may be kept; do not mail, publish or "
+           "upload it.")
 
 
 class Link(NamedTuple):
@@ -33,25 +34,28 @@ def page(document, confidences):
              for tlink, confidence in zip(document.tlinks, confidences)]
     predicted = sum(confidence is not None for confidence in confidences)
     lead = html_page.note(WARNING) + html_page.paragraph(
-        f"{len(document.mentions)} events and times, {len(links)} links, {predicted} of them predicted. Point at an event or time, or "
-        "reach it with the Tab key, to see its links and how sure the model is; a click or Enter keeps them in view, Escape lets go.")
+        f"{len(document.mentions)} events and times, {len(links)} links, {predicted} of them predicted. Point at an event or "
+        "time, or reach it with the Tab key, to see its links and how sure the model is; a click or Enter keeps them in view, "
+        "Escape lets go.")
     sections = [("note", "Note", note_html(document, numbers)),
                 ("timeline", "Timeline", timeline_html(order, names, numbers)),
                 ("links", "All links", links_html(links, names, numbers))]
-    footer = ("<p>The order is what the links entail when they are read as the 2012 i2b2 challenge reads them: BEFORE, BEFORE_OVERLAP "
-              "and ENDED_BY as before, AFTER and BEGUN_BY as after, OVERLAP, DURING and SIMULTANEOUS as the same time. Dates are the "
-              "values of the note's times.</p>" + PANEL)
+    footer = ("<p>The order is what the links entail when they are read as the 2012 i2b2 challenge reads them: BEFORE, "
+              "BEFORE_OVERLAP and ENDED_BY as before, AFTER and BEGUN_BY as after, OVERLAP, DURING and SIMULTANEOUS as the same "
+              "time. Dates are the values of the note's times.</p>" + PANEL)
     return html_page.page(f"Timeline of {document.name}", lead, sections, footer, STYLE, SCRIPT)
 
 
 def names_of(document):
     """{id: (name, tag)} of everything that is marked or linked, in the order of the file."""
-    names = {mention.id: (mention.text if mention.tag != "SECTIME" else f"{mention.type.capitalize()} {mention.text}".strip(), mention.tag)
-             for mention in document.mentions}
+    def name(mention):
+        return f"{mention.type.capitalize()} {mention.text}".strip() if mention.tag == "SECTIME" else mention.text
+
+    names = {mention.id: (name(mention), mention.tag) for mention in document.mentions}
     for tlink in document.tlinks:
         names.setdefault(tlink.from_id, (tlink.from_text, "SECTIME"))
         names.setdefault(tlink.to_id, (tlink.to_text, "SECTIME"))
-    return {identifier: (name or identifier, tag) for identifier, (name, tag) in names.items()}
+    return {identifier: (text or identifier, tag) for identifier, (text, tag) in names.items()}
 
 
 def note_html(document, numbers):
@@ -83,7 +87,8 @@ def timeline_html(order, names, numbers):
     main, rest = (order.dated, order.undated) if order.dated else (order.undated, [])
     parts = [html_page.paragraph(told if main else "No link orders anything.", "soft"), steps_html(main, names, numbers)]
     if rest:
-        parts.append(html_page.details(f"In no known relation to a date ({sum(map(len, rest))} boxes)", steps_html(rest, names, numbers)))
+        parts.append(html_page.details(f"In no known relation to a date ({sum(map(len, rest))} boxes)",
+                                       steps_html(rest, names, numbers)))
     if order.unlinked:
         parts.append(html_page.details(f"{len(order.unlinked)} events and times that no link orders",
                                        f'<p class="members">{members(order.unlinked, names, numbers)}</p>'))
@@ -155,8 +160,10 @@ section + section { border-top: 0; } #links { grid-column: 1 / -1; border-top: 1
 a.here { background: #0a5a93; color: #fff; } a.other { outline: 2px solid #0a5a93; outline-offset: 1px; }
 a:focus-visible, button:focus-visible, .scrolls:focus-visible { outline: 3px solid #bf3989; outline-offset: 2px; }
 .steps { list-style: none; margin: 0; padding: 0 8px 8px 22px; }
-.step { display: flex; flex-wrap: wrap; gap: 8px; padding: 0 0 14px 18px; border-left: 2px solid var(--line); position: relative; }
-.step::before { content: ""; position: absolute; left: -6px; top: 12px; width: 10px; height: 10px; border-radius: 50%; background: #57606a; }
+.step { display: flex; flex-wrap: wrap; gap: 8px; padding: 0 0 14px 18px; border-left: 2px solid var(--line);
+  position: relative; }
+.step::before { content: ""; position: absolute; left: -6px; top: 12px; width: 10px; height: 10px;
+  border-radius: 50%; background: #57606a; }
 .group { border: 1px solid var(--line); border-radius: 8px; padding: 6px 10px; min-width: 0; }
 .date { display: block; font-weight: 700; font-variant-numeric: tabular-nums; }
 .between { display: block; font-size: .85rem; color: var(--soft); }

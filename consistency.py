@@ -222,14 +222,25 @@ def one_by_one(links, scores, graph):
 # ------------------------------------------------------------------------------------------- of the eight labels
 
 class Revision(NamedTuple):
-    """A document's labels after making them consistent."""
-    predicted: np.ndarray  # int [links], index into LABELS: the most probable of those merged into the chosen one
-    changed: int           # links whose merged label is another than that of the most probable of the eight
-    gap: float             # see Solution
+    """A document's labels before and after making them consistent.
+
+    Both are int [links], index into LABELS: the most probable of the labels that are merged into the chosen one.
+    """
+    merged: np.ndarray      # each link's most probable merged label chosen
+    consistent: np.ndarray  # the most probable merged labels without contradictions chosen
+    gap: float              # see Solution
+
+    @property
+    def changed(self):
+        """How many merged labels consistency changed."""
+        return int((MERGING[self.merged] != MERGING[self.consistent]).sum())
 
 
 def revise(links, log_probabilities, known=(), seconds=TIME_LIMIT):
     """Consistent labels from the probabilities of the eight.
+
+    The probability of a merged label is the sum over the labels merged into it, so a link's most probable merged label
+    need not be that of its most probable label.
 
     Parameters
     ----------
@@ -246,24 +257,20 @@ def revise(links, log_probabilities, known=(), seconds=TIME_LIMIT):
                           for number in range(len(MERGED_LABELS))], axis=1)
     stated = [(from_id, to_id, MERGED_LABELS[MERGING[LABELS.index(label)]]) for from_id, to_id, label in known]
     solution = most_probable(links, of_merged, stated, seconds)
-    allowed = np.where(MERGING == solution.merged[:, None], log_probabilities, -np.inf)
-    changed = int((MERGING[log_probabilities.argmax(axis=1)] != solution.merged).sum())
-    return Revision(allowed.argmax(axis=1), changed, solution.gap)
+
+    def finer(merged):
+        return np.where(MERGING == merged[:, None], log_probabilities, -np.inf).argmax(axis=1)
+    return Revision(finer(of_merged.argmax(axis=1)), finer(solution.merged), solution.gap)
 
 
 def revise_all(table):
-    """`revise` for each document of a predictions.Predictions: (int [rows] index into LABELS, [Revision])."""
-    predicted = table.predicted.copy()
+    """`revise` for each document of a predictions.Predictions: list of Revision, in the documents' order."""
     names, of_row = table.document_rows()
-    revisions = []
     with np.errstate(divide="ignore"):
         log_probabilities = np.maximum(np.log(table.probabilities), -700.0)
-    for number in range(len(names)):
-        rows = np.flatnonzero(of_row == number)
-        links = [(table.from_ids[row], table.to_ids[row]) for row in rows]
-        revisions.append(revise(links, log_probabilities[rows]))
-        predicted[rows] = revisions[-1].predicted
-    return predicted, revisions
+    rows = [np.flatnonzero(of_row == number) for number in range(len(names))]
+    return [revise([(table.from_ids[row], table.to_ids[row]) for row in of_document], log_probabilities[of_document])
+            for of_document in rows]
 
 
 def proof(gaps):
@@ -284,22 +291,30 @@ def effect(table):
     table : predictions.Predictions with gold labels.
     """
     began = time.time()
-    predicted, revisions = revise_all(table)
+    revisions = revise_all(table)
     seconds = time.time() - began
-    before, after = bootstrap.counts(table), bootstrap.counts(table, predicted, MERGING[predicted])
-    old, new = bootstrap.scores(bootstrap.total(before)), bootstrap.scores(bootstrap.total(after))
-    p_values = bootstrap.p_values(before, after)
-    rows = [[f"{score.group}: {score.name}", f"{old[score.key]:.4f}", f"{new[score.key]:.4f}",
-             f"{new[score.key] - old[score.key]:+.4f}", f"{p_values[score.key]:.4f}"] for score in bootstrap.SCORES]
-    changed, touched = sum(revision.changed for revision in revisions), sum(revision.changed > 0 for revision in revisions)
-    return (f"{changed} of {len(predicted)} merged labels changed, in {touched} of {len(revisions)} documents; {seconds:.1f} s; "
-            + proof([revision.gap for revision in revisions]) + "\n\n"
-            + format_table(["", "as predicted", "consistent", "difference", "p"], rows))
+    # A document's rows are together, so its labels only have to be put one after the other.
+    merged, consistent = (np.concatenate(labels) for labels in zip(*((one.merged, one.consistent) for one in revisions)))
+    stages = [bootstrap.counts(table, labels, MERGING[labels]) for labels in (table.predicted, merged, consistent)]
+    scores = [bootstrap.scores(bootstrap.total(stage)) for stage in stages]
+    p_values = [bootstrap.p_values(*pair) for pair in zip(stages, stages[1:])]
+    rows = []
+    for score in bootstrap.SCORES:
+        old, *new = (f"{of_stage[score.key]:.4f}" for of_stage in scores)
+        compared = zip(new, (f"{of_pair[score.key]:.4f}" for of_pair in p_values))
+        rows.append([f"{score.group}: {score.name}", old] + [cell for cells in compared for cell in cells])
+    changed = [one.changed for one in revisions if one.changed]
+    summed = int((MERGING[merged] != MERGING[table.predicted]).sum())
+    return (f"{sum(changed)} of {len(merged)} merged labels changed, in {len(changed)} of {len(revisions)} documents, in "
+            f"{seconds:.1f} s; {proof([one.gap for one in revisions])}. Before that, {summed} follow the most probable of the "
+            "merged labels and not that of the eight.\n\n"
+            + format_table(["", "as predicted", "merged", "p", "consistent", "p"], rows))
 
 
 def main():
     parser = argparse.ArgumentParser(description="What consistent labels change in a tested run and do to its scores.",
-                                     epilog="p: bootstrap over documents, two-sided.")
+                                     epilog="p: of the difference from the scores to the left; two-sided, bootstrap over "
+                                     "documents.")
     parser.add_argument("result", metavar="RESULT_DIR", help="result folder of a tested run")
     result = paths.ResultFolder(parser.parse_args().result)
     print(effect(predictions.read(result.predictions)))

@@ -54,7 +54,7 @@ class Answer(NamedTuple):
     note: Note
     log_probabilities: np.ndarray  # float [TLINKs that had no type, 8]
     predicted: np.ndarray          # int [those], index into LABELS
-    changed: int                   # merged labels changed for the sake of consistency
+    changed: int                   # merged labels changed to remove contradictions
     gap: float                     # see consistency.Solution
 
     def relations(self):
@@ -105,7 +105,7 @@ def answer(note, log_probabilities, consistent):
     wanted = [note.whole.tlinks[number] for number in note.wanted()]
     known = [(tlink.from_id, tlink.to_id, tlink.type) for tlink in note.whole.tlinks if tlink.type]
     revision = consistency.revise([(tlink.from_id, tlink.to_id) for tlink in wanted], log_probabilities, known)
-    return Answer(note, log_probabilities, revision.predicted, revision.changed, revision.gap)
+    return Answer(note, log_probabilities, revision.consistent, revision.changed, revision.gap)
 
 
 # ---------------------------------------------------------------------------------------------------------- files
@@ -135,11 +135,12 @@ def predict_files(names, out, load, kind=candidates.ALL, consistent=False, page=
     classifier = load()
     began = time.time()
     progress = Progress("predicting", total, unit="TLINK")
-    done, found = 0, []
+    done, moved, found = 0, 0, []
     for group in groups(notes, BATCHES_AT_ONCE * classifier.settings.eval_batch_size):
         for one in classifier.answers(group, consistent):
             write_answer(out, one, page)
             done += len(one.predicted)
+            moved += int((one.predicted != one.log_probabilities.argmax(axis=1)).sum())
             found.append((one.changed, one.gap))
             progress.update(done)
     progress.close()
@@ -148,7 +149,8 @@ def predict_files(names, out, load, kind=candidates.ALL, consistent=False, page=
         f"{total / seconds:.1f} TLINKs/s")
     if consistent:
         changed = [number for number, _ in found if number]
-        say(f"consistent: {sum(changed)} of {total} labels changed, in {len(changed)} notes; "
+        say(f"consistent: {moved} labels are not the most probable ones of their links; {sum(changed)} of {total} merged labels "
+            f"changed to remove contradictions, in {len(changed)} notes; "
             + consistency.proof([gap for _, gap in found]))
     say(f"-> {os.path.join(os.path.abspath(out), '')}" + ("  (the pages and documents hold the notes' text)" if page else
                                                           "  (the documents hold the notes' text)"))

@@ -10,6 +10,7 @@
 import numpy as np
 
 import candidates
+import checkpoints
 import inputs
 import paths
 import results
@@ -43,6 +44,7 @@ class RelationClassifier:
     def __init__(self, result=paths.DEFAULT_RESULT, bert=None, recipe=None, assignments=()):
         folder = paths.ResultFolder(result)
         runs.require_model(folder)
+        checkpoints.check(folder.best)
         record = results.read_run(folder)
         self.settings = runs.settings_of_model(folder, record, recipe, assignments)
         training.check_precision(self.settings)

@@ -281,12 +281,14 @@ def predict(arguments):
 def export(arguments):
     """The best model as a SavedModel."""
     from console import say
+    import checkpoints
     import export as exporting
     import inputs
     import results
     import runs
     result = paths.ResultFolder(arguments.result)
     runs.require_model(result)
+    checkpoints.check(result.best)
     record = results.read_run(result)
     settings = runs.settings_of_model(result, record, arguments.recipe, arguments.assignments)
     bert = inputs.bert_of_model(result, record, settings, arguments.bert and paths.BertFolder(arguments.bert))

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 import bootstrap
+import offsets
 from labels import LABELS, MERGED_LABELS
 from predictions import MERGING
 
@@ -119,28 +120,13 @@ def distances(predictions, documents):
 def _places(document):
     """{id: (number of its first word, of its last)} of the EVENTs and TIMEX3s of a document."""
     ends = np.array([match.end() for match in re.finditer(r"\S+", document.text)], int)
-    shift = _shift(document)
+    sections = {mention.id for mention in document.mentions if mention.tag == "SECTIME"}
     places = {}
-    for mention in _located(document):
-        if 0 <= mention.start + shift < mention.end + shift <= len(document.text):
-            first, last = np.searchsorted(ends, [mention.start + shift, mention.end - 1 + shift],
-                                          side="right")
-            places[mention.id] = (int(first), int(last))
+    for identifier, (begin, end) in offsets.spans(document).items():
+        if identifier not in sections:
+            first, last = np.searchsorted(ends, [begin, end - 1], side="right")
+            places[identifier] = (int(first), int(last))
     return places
-
-
-def _located(document):
-    return [mention for mention in document.mentions
-            if mention.tag != "SECTIME" and mention.start is not None and mention.end is not None]
-
-
-def _shift(document):
-    """What to add to a document's offsets so that most fit its text (see data_process_i2b2.Mention)."""
-    def fitting(shift):
-        return sum(document.text[max(0, mention.start + shift):max(0, mention.end +
-                                                                   shift)].split() == mention.text.split()
-                   for mention in _located(document))
-    return max((-1, 0, -2), key=fitting)
 
 
 def distance_class(words):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 import mentions
-from features import Digest, cached
+from features import Digest, cached, label_ids
 from labels import LABELS
 from tokenization import CLS, PAD, SEP
 
@@ -72,7 +72,7 @@ def make_features(documents, examples, tokenizer):
         special=np.array([tokenizer.vocab[piece] for piece in (CLS, SEP, PAD)], np.int32), markers=marker_ids(tokenizer.vocab),
         note=np.array(note, np.int32), ranges=np.array(ranges, np.int32).reshape(-1, SIDES, 2),
         kinds=np.array(kinds, np.int32).reshape(-1, SIDES),
-        label_ids=np.array([LABELS.index(example.label) for example in examples], np.int32))
+        label_ids=label_ids(examples))
 
 
 def cached_features(documents, examples, tokenizer, settings, folder, split):

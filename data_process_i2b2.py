@@ -85,7 +85,7 @@ class Example(NamedTuple):
     guid: str  # DOCUMENT_TLINKID
     target: str  # fromText toText
     context: str  # the whole note on one line
-    label: str  # one of LABELS
+    label: str  # one of LABELS, or "" for a TLINK without a type
     document: str
     tlink: str
     from_id: str
@@ -101,16 +101,12 @@ class Split(NamedTuple):
 # ----------------------------------------------------------------------------------------------- one document
 
 def read_document(path, entities="upstream", require_text=True):
-    """Read one i2b2 XML file.
+    """Read one i2b2 XML file; its name without .xml becomes the document's.
 
     Parameters
     ----------
-    path : str or path-like; its name without .xml becomes the document's.
-    entities : "upstream": the rule of the published code, applied to the raw file before it is parsed, so
-        that entities become words too: ` & ` is one space, any other `&` is ` and `.
-        "decoded": XML as XML. An ampersand that begins no entity of XML's own stands for itself.
-    require_text : False accepts what holds no text of the note: no TEXT element, TLINKs without fromText and
-        toText. All of these are then "".
+    path : str or path-like
+    entities, require_text : see `parse_document`.
 
     Returns
     -------
@@ -119,21 +115,47 @@ def read_document(path, entities="upstream", require_text=True):
     Raises
     ------
     InputError
-        If the file cannot be read, is not UTF-8 or not well-formed, has a document type declaration (nothing
-        of it is expanded or fetched), exceeds `MAX_BYTES` or `MAX_TAGS`, has no TEXT or no TAGS, or has a
-        TLINK that lacks an attribute or is of an unknown type. No message holds text of the note.
+        If the file cannot be read, is not UTF-8 or exceeds `MAX_BYTES`, or as `parse_document`.
     """
     path = os.fspath(path)
+    name = re.sub(r"\.xml$", "", os.path.basename(path), flags=re.IGNORECASE)
+    return parse_document(read_utf8(path), name, entities, require_text, path)
+
+
+def parse_document(source, name, entities="upstream", require_text=True, where=None):
+    """The document that some i2b2 XML holds.
+
+    Parameters
+    ----------
+    source : str, the XML.
+    name : str, the document's.
+    entities : "upstream": the rule of the published code, applied to the raw file before it is parsed, so
+        that entities become words too: ` & ` is one space, any other `&` is ` and `.
+        "decoded": XML as XML. An ampersand that begins no entity of XML's own stands for itself.
+    require_text : False accepts what holds no text of the note: no TEXT element, TLINKs without fromText and
+        toText. All of these are then "".
+    where : how messages call the source; by default by the document's name.
+
+    Returns
+    -------
+    Document
+
+    Raises
+    ------
+    InputError
+        If the source is not well-formed, has a document type declaration (nothing of it is expanded or
+        fetched), exceeds `MAX_TAGS`, has no TEXT or no TAGS, or has a TLINK that lacks an attribute or is of
+        an unknown type. No message holds text of the note.
+    """
+    where = name if where is None else where
     treat_ampersands = {"upstream": replace_ampersands, "decoded": escape_stray_ampersands}[entities]
-    source = treat_ampersands(_read_utf8(path))
-    content = _parse(path, source, require_text)
+    content = _parse(where, treat_ampersands(source), require_text)
     if content.text is None and require_text:
-        raise InputError(f"{path} has no TEXT element: it is not an annotated note of the i2b2 2012 corpus. "
+        raise InputError(f"{where} has no TEXT element: it is not an annotated note of the i2b2 2012 corpus. "
                          "Restore it from the archive, or take it out of the folder.")
     if not content.has_tags:
-        raise InputError(f"{path} has no TAGS element, so it carries no annotation. "
+        raise InputError(f"{where} has no TAGS element, so it carries no annotation. "
                          "Restore it from the archive, or take it out of the folder.")
-    name = re.sub(r"\.xml$", "", os.path.basename(path), flags=re.IGNORECASE)
     return Document(name, content.text or "", tuple(content.mentions), tuple(content.tlinks))
 
 
@@ -153,7 +175,8 @@ def escape_stray_ampersands(source):
     return _AMPERSAND.sub(lambda match: match.group(1) or "&amp;", source)
 
 
-def _read_utf8(path):
+def read_utf8(path):
+    """The text of an XML file; InputError if it cannot be read, is empty, not UTF-8 or exceeds `MAX_BYTES`."""
     try:
         with open(path, "rb") as source:
             raw = source.read(MAX_BYTES + 1)
@@ -305,8 +328,13 @@ def xml_names(folder):
     return sorted(names, key=lambda name: (name[:-len(".xml")], name))
 
 
-def examples(document):
-    """Return a document's TLINKs that have a type as a list of `Example`, in the order of the file.
+def examples(document, tlinks=None):
+    """Return TLINKs of a document as a list of `Example`, in the order of the file.
+
+    Parameters
+    ----------
+    document : Document
+    tlinks : which of its TLINKs; by default those that have a type.
 
     Raises
     ------
@@ -315,6 +343,8 @@ def examples(document):
     """
     # Each line break is one space, inner runs of spaces stay: upstream's context, held to the byte by tests.
     context = one_line(document.text).strip()
+    if tlinks is None:
+        tlinks = [tlink for tlink in document.tlinks if tlink.type]
     if document.tlinks and not context:
         raise InputError(f"{document.name}.xml has TLINKs but an empty TEXT. Restore it from the archive, or "
                          "take it out of the folder.")
@@ -326,7 +356,7 @@ def examples(document):
                     tlink=one_line(tlink.id),
                     from_id=one_line(tlink.from_id),
                     to_id=one_line(tlink.to_id))
-            for tlink in document.tlinks if tlink.type]
+            for tlink in tlinks]
 
 
 _BREAKS = str.maketrans("\t\r\n", "   ")

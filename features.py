@@ -24,7 +24,7 @@ class Features(NamedTuple):
     input_ids: np.ndarray    # [examples, seq_length] word-piece ids
     input_mask: np.ndarray   # [examples, seq_length] 1 for a word piece, 0 for padding
     segment_ids: np.ndarray  # [examples, seq_length] 0 for the target, 1 for the context
-    label_ids: np.ndarray    # [examples] index into LABELS
+    label_ids: np.ndarray    # [examples] index into LABELS, -1 for an example without a label
 
     def rows(self, chosen):
         """The features of some rows (a slice or an array of row numbers), in that order."""
@@ -81,8 +81,12 @@ def make_features(examples, tokenizer, seq_length):
         input_ids[row, end - 1] = sep
         input_mask[row, :end] = 1
         segment_ids[row, first:end] = 1
-    label_ids = np.array([LABELS.index(example.label) for example in examples], np.int32)
-    return Features(input_ids, input_mask, segment_ids, label_ids)
+    return Features(input_ids, input_mask, segment_ids, label_ids(examples))
+
+
+def label_ids(examples):
+    """Indices into LABELS, -1 for an example without a label: int32 [examples]."""
+    return np.array([LABELS.index(example.label) if example.label else -1 for example in examples], np.int32)
 
 
 def tokenize_once(texts, tokenizer):

@@ -1,5 +1,6 @@
 """The pieces of a self-contained HTML page: style, tables that scroll in their own box, embedded figures."""
 import base64
+import hashlib
 from html import escape
 
 STYLE = """
@@ -65,11 +66,11 @@ footer { padding-top: 28px; padding-bottom: 40px; font-size: .88rem; color: var(
 """
 
 
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
-def page(title, lead, sections, footer):
-    """A whole page. It holds everything it shows: no script, and a policy under which nothing can be fetched.
+def page(title, lead, sections, footer, style="", script=""):
+    """A whole page. It holds everything it shows, and a policy under which nothing can be fetched.
 
     Parameters
     ----------
@@ -77,6 +78,8 @@ def page(title, lead, sections, footer):
     lead : HTML under the title.
     sections : list of (id, heading, HTML).
     footer : HTML
+    style : CSS in addition to STYLE.
+    script : JavaScript, the only one that the policy lets run; without it none is.
     """
     links = "".join(f'<li><a href="#{name}">{escape(heading)}</a></li>' for name, heading, _ in sections)
     body = "\n".join(
@@ -84,15 +87,17 @@ def page(title, lead, sections, footer):
         f'<h2 id="{name}-heading">{escape(heading)}</h2>\n{content}\n</section>'
         for name, heading, content in sections)
     navigation = f'<nav aria-label="Sections"><ul>{links}</ul></nav>' if len(sections) > 2 else ""
+    allowed = f"; script-src 'sha256-{digest(script)}'" if script else ""
+    code = f"<script>{script}</script>\n" if script else ""
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}{allowed}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <title>{escape(title)}</title>
-<style>{STYLE}</style>
+<style>{STYLE}{style}</style>
 </head>
 <body>
 <header>
@@ -104,9 +109,14 @@ def page(title, lead, sections, footer):
 {body}
 </main>
 <footer>{footer}</footer>
-</body>
+{code}</body>
 </html>
 """
+
+
+def digest(script):
+    """What a Content-Security-Policy calls a script by: its SHA-256 in base64."""
+    return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
 
 
 def paragraph(text, style=None):

@@ -1,6 +1,9 @@
 """Everything a run reads: corpus and BERT, checked before anything slow starts, and the features made of them."""
+import functools
 import hashlib
+import json
 import math
+import os
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +11,7 @@ import numpy as np
 import context
 import data_process_i2b2
 import features as feature_maker
+import files
 import modeling
 import pretrained
 from console import say
@@ -19,7 +23,7 @@ from tokenization import WordPieceTokenizer, load_vocab
 class Bert(NamedTuple):
     """A pre-trained BERT that has been checked; its weights are still on the disk."""
 
-    folder: object       # paths.BertFolder
+    folder: object       # paths.BertFolder; None where only a trained model's weights are wanted
     config: modeling.BertConfig
     vocab: dict          # word piece -> id
     fingerprint: dict    # file name -> SHA-256
@@ -62,21 +66,76 @@ def read_bert(folder, settings):
 
     Raises
     ------
-    InputError : files missing or unreadable, a vocabulary larger than the word embeddings, seq_length longer than BERT's
-        positions or too short for the convolutions.
+    InputError : files missing or unreadable, or as `config_and_vocab`.
     """
     config_path, _ = pretrained.check_bert_folder(folder)
-    config, vocab = modeling.load_config(config_path), load_vocab(folder.vocab)
+    config, vocab = config_and_vocab(config_path, folder.vocab, settings)
+    return Bert(folder, config, vocab, pretrained.fingerprint(folder))
+
+
+def config_and_vocab(config_path, vocab_path, settings):
+    """Read a BERT's configuration and vocabulary: (modeling.BertConfig, {word piece: id}).
+
+    Raises
+    ------
+    InputError : a file unreadable, a vocabulary of another size than the word embeddings, seq_length longer than BERT's
+        positions or too short for the convolutions.
+    """
+    config, vocab = modeling.load_config(config_path), load_vocab(vocab_path)
     if len(vocab) != config.vocab_size:
-        raise InputError(f"{folder.vocab} has {len(vocab)} word pieces, but {config_path} says vocab_size "
+        raise InputError(f"{vocab_path} has {len(vocab)} word pieces, but {config_path} says vocab_size "
                          f"{config.vocab_size}: the two are of different models. Copy the whole folder again.")
     if settings.seq_length > config.max_position_embeddings:
         raise InputError(f"seq_length {settings.seq_length} is longer than the {config.max_position_embeddings} positions "
-                         f"of the BERT in {folder.root}; use --set seq_length={config.max_position_embeddings} or less.")
+                         f"of the BERT of {config_path}; use --set seq_length={config.max_position_embeddings} or less.")
     if settings.seq_length < max(settings.filter_sizes):
         raise InputError(f"seq_length {settings.seq_length} is shorter than the widest of filter_sizes "
                          f"{settings.filter_sizes}; use a longer seq_length.")
-    return Bert(folder, config, vocab, pretrained.fingerprint(folder))
+    return config, vocab
+
+
+def write_config_and_vocab(bert, config_path, vocab_path):
+    """Write what a trained model needs of its BERT besides the weights, in the form of Google's releases.
+
+    Parameters
+    ----------
+    bert : Bert
+    config_path, vocab_path : files to write.
+    """
+    files.write_atomically(config_path, json.dumps(bert.config._asdict(), indent=1) + "\n")
+    files.write_atomically(vocab_path, "".join(f"{piece}\n" for piece in sorted(bert.vocab, key=bert.vocab.get)))
+
+
+def bert_of_model(result, record, settings, folder=None):
+    """The BERT of a trained model, as far as using the model needs it.
+
+    Parameters
+    ----------
+    result : paths.ResultFolder, of a run; those of `train` hold configuration and vocabulary.
+    record : the content of its run.json, {} without one.
+    settings : settings.Settings of the model.
+    folder : paths.BertFolder to take them from instead, as for a checkpoint of upstream's.
+
+    Returns
+    -------
+    Bert
+
+    Raises
+    ------
+    InputError : neither has them, another vocabulary than the model's, or as `config_and_vocab`.
+    """
+    if folder is None and os.path.isfile(result.vocab) and os.path.isfile(result.bert_config):
+        config, vocab = config_and_vocab(result.bert_config, result.vocab, settings)
+        return Bert(None, config, vocab, {})
+    if folder is None:
+        raise InputError(f"{result.checkpoints} holds no vocab.txt and bert_config.json, as that of a model trained here does; "
+                         "name the folder of the BERT that the model was made from with --bert DIR.")
+    bert = read_bert(folder, settings)
+    name = os.path.basename(folder.vocab)
+    if record.get("bert", bert.fingerprint).get(name) != bert.fingerprint[name]:
+        raise InputError(f"{folder.vocab} is not the vocabulary that the model in {result.root} was trained with; name the "
+                         "folder of the same BERT with --bert DIR.")
+    return bert
 
 
 def read_corpus(folder, settings=Settings(), write=True):
@@ -130,7 +189,7 @@ def mentions_digest(documents):
 
 
 def features_of(documents, examples, bert, settings):
-    """Features of some examples.
+    """Features of examples of any documents; nothing is kept on the disk.
 
     Parameters
     ----------
@@ -143,10 +202,17 @@ def features_of(documents, examples, bert, settings):
     -------
     context.NotePlaces or, where the settings say to read the head of the note, features.Features
     """
-    tokenizer = WordPieceTokenizer(bert.vocab, settings.do_lower_case)
+    # Making a tokenizer takes as long as classifying a few links; the next document uses the same one.
+    tokenizer = kept_tokenizer(tuple(bert.vocab), settings.do_lower_case)
     if settings.context:
         return context.make_features(documents, examples, tokenizer)
     return feature_maker.make_features(examples, tokenizer, settings.seq_length)
+
+
+@functools.lru_cache(maxsize=1)
+def kept_tokenizer(pieces, do_lower_case):
+    """The WordPieceTokenizer of a vocabulary's word pieces in the order of their ids."""
+    return WordPieceTokenizer({piece: number for number, piece in enumerate(pieces)}, do_lower_case)
 
 
 def split_features(corpus, bert, settings, name):

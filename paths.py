@@ -64,6 +64,8 @@ class ResultFolder:
         self.all_checkpoints = os.path.join(self.root, "checkpoints")
         self.checkpoints = os.path.join(self.all_checkpoints, "i2b2")
         self.best = os.path.join(self.checkpoints, "best_validation")
+        self.vocab = os.path.join(self.checkpoints, "vocab.txt")
+        self.bert_config = os.path.join(self.checkpoints, "bert_config.json")
         self.evaluation = os.path.join(self.checkpoints, "evaluation.npz")
         self.lock = os.path.join(self.root, ".training.lock")
         self.outcome = os.path.join(self.checkpoints, "outcome.json")

@@ -13,19 +13,24 @@ from errors import InputError
 from labels import LABELS, MERGED_LABELS, merge
 
 
-def predictions_tsv(examples, log_probabilities):
+def predictions_tsv(examples, log_probabilities, predicted=None):
     """Text of predictions.tsv: a header, then one row per example, in order.
 
     Parameters
     ----------
     examples : list of data_process_i2b2.Example.
     log_probabilities : float [examples, 8], from text_model.log_probabilities.
+    predicted : int [examples], the answers where they are not simply the most probable labels; there is a last column
+        `confidence` then, the probability of the answer.
     """
-    lines = ["\t".join(predictions.COLUMNS)]
-    for example, row in zip(examples, log_probabilities):
-        cells = (example.document, example.tlink, example.from_id, example.to_id, example.label, LABELS[row.argmax()])
+    columns = predictions.COLUMNS if predicted is None else predictions.COLUMNS + ("confidence",)
+    answers = log_probabilities.argmax(axis=1) if predicted is None else predicted
+    lines = ["\t".join(columns)]
+    for example, row, answer in zip(examples, np.exp(log_probabilities), answers):
+        cells = (example.document, example.tlink, example.from_id, example.to_id, example.label, LABELS[answer])
+        numbers = row if predicted is None else [*row, row[answer]]
         # Nine significant digits give a float32 back exactly.
-        lines.append("\t".join(cells + tuple(f"{probability:.9g}" for probability in np.exp(row))))
+        lines.append("\t".join(cells + tuple(f"{probability:.9g}" for probability in numbers)))
     return "\n".join(lines) + "\n"
 
 

@@ -5,6 +5,8 @@
     python3 run_i2b2.py train     XML -> examples -> features -> fine-tuning; continues a run that was cut off
     python3 run_i2b2.py test      the best model on the test documents -> predictions and scores in result/
     python3 run_i2b2.py demo      all of it on a synthetic sample corpus with a toy BERT; needs no download
+    python3 run_i2b2.py predict NOTE.xml ... --out DIR    types for the TLINKs of notes that nobody has labelled
+    python3 run_i2b2.py export --out DIR          the best model for other programs, as a SavedModel
     python3 run_i2b2.py compare RESULT_DIR ...    runs side by side
 
 The first four take --corpus, --bert, --result, --recipe, --set KEY=VALUE and --seed; see --help.
@@ -18,13 +20,14 @@ import time
 import paths
 from errors import InputError, run_main
 from labels import LABELS
-from settings import RECIPES, Settings, as_text, settings_for
+from settings import RECIPES, Settings, settings_for
 
 
 def main():
     arguments = parse_arguments()
     require_libraries()
-    commands = {"check": check, "train": train, "test": test, "demo": demo, "compare": compare}
+    commands = {"check": check, "train": train, "test": test, "demo": demo, "predict": predict, "export": export,
+                "compare": compare}
     if getattr(arguments, "seeds", None) and arguments.command != "check":
         return repeat(commands[arguments.command], arguments)
     commands[arguments.command](arguments)
@@ -33,7 +36,7 @@ def main():
 def parse_arguments(words=None):
     """The command line, or a list of its words, as a namespace; ends the process where they are wrong."""
     parser = argparse.ArgumentParser(prog="run_i2b2.py", description="BERT-CNN for the temporal relations of i2b2 2012.")
-    commands = parser.add_subparsers(dest="command", metavar="check|train|test|demo|compare")
+    commands = parser.add_subparsers(dest="command", metavar="check|train|test|demo|predict|export|compare")
     commands.required = True
     for name, recipe, text in (("check", "paper", "check what train needs, without training"),
                                ("train", "paper", "fine-tune; continues a run that was cut off"),
@@ -62,6 +65,7 @@ def parse_arguments(words=None):
             command.add_argument("--seeds", metavar="N", type=positive,
                                  help="repeat with seeds 0 to N-1, each in a folder seed-K of the result "
                                  "folder, and report mean and spread")
+    add_predict_and_export(commands)
     command = commands.add_parser("compare", help="runs side by side",
                                   description="Runs side by side: settings, scores, differences.")
     command.add_argument("results", metavar="RESULT_DIR", nargs="+",
@@ -75,6 +79,37 @@ def parse_arguments(words=None):
     return arguments
 
 
+def add_predict_and_export(commands):
+    """The arguments of the commands that use a trained model."""
+    command = commands.add_parser("predict", help="types for the TLINKs of notes that nobody has labelled",
+                                  description="Types for the TLINKs of notes that nobody has labelled. TLINKs that have a "
+                                  "type keep it.")
+    command.add_argument("notes", metavar="NOTE.xml", nargs="+", help="i2b2 XML with EVENT, TIMEX3 and SECTIME tags")
+    command.add_argument("--candidates", choices=("all", "near", "sections"), default="all",
+                         help="links that a note without any gets: events and times of the same and of neighbouring "
+                         "sentences (near), each event with its section time (sections), or both (default: %(default)s)")
+    command.add_argument("--consistent", action="store_true",
+                         help="the most probable types of a note that do not contradict each other")
+    command.add_argument("--page", action="store_true", help="write each note's timeline too, as a page that holds its text")
+    add_model_arguments(command, "folder for NOTE.xml, NOTE.tsv and NOTE.html; they hold the notes' text")
+    command = commands.add_parser("export", help="the best model for other programs, as a SavedModel",
+                                  description="The best model for other programs and TensorFlow Serving, as a SavedModel.")
+    command.add_argument("--float16", action="store_true", help="store the weights in half the bytes; they are cast when loaded")
+    add_model_arguments(command, "folder to write, which must not exist yet")
+
+
+def add_model_arguments(command, out):
+    """Where a trained model is and what it writes to."""
+    command.add_argument("--out", metavar="DIR", required=True, help=out)
+    command.add_argument("--result", metavar="DIR", default=paths.DEFAULT_RESULT,
+                         help="result folder of the model (default: %(default)s)")
+    command.add_argument("--bert", metavar="DIR",
+                         help="BERT folder the model was made from, where the result folder has no vocabulary")
+    command.add_argument("--recipe", metavar="NAME", help="recipe of a model that is without run.json (default: paper)")
+    command.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], dest="assignments",
+                         help="change a setting of the model, such as eval_batch_size, threads or xla; repeatable")
+
+
 def positive(text):
     """A whole number above 0, for argparse."""
     number = int(text)
@@ -85,7 +120,7 @@ def positive(text):
 
 def require_libraries():
     """Say what to run where a library is missing, instead of an import error's traceback."""
-    needed = ("numpy", "tensorflow", "tokenizers", "sklearn", "tqdm", "defusedxml", "matplotlib")
+    needed = ("numpy", "tensorflow", "tokenizers", "sklearn", "tqdm", "defusedxml", "matplotlib", "pulp")
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         python = ".".join(str(number) for number in sys.version_info[:2])
@@ -118,6 +153,7 @@ def train(arguments):
     corpus, bert = read_inputs(arguments, settings)
 
     import checks
+    import inputs
     import results
     import runs
     record = dict(run_record(arguments, settings, corpus, bert), train={"started": results.now()})
@@ -128,6 +164,7 @@ def train(arguments):
             return finished
         checks.before_training(corpus, bert, settings, result)
         results.write_run(result, record)
+        inputs.write_config_and_vocab(bert, result.bert_config, result.vocab)
         outcome = fine_tune(corpus, bert, settings, result)
         record["train"].update(outcome._asdict(), ended=results.now(), seconds=round(time.time() - began, 1))
         results.write_run(result, record)
@@ -158,13 +195,12 @@ def test(arguments):
     from console import say
     import checkpoints
     import results
+    import runs
     began = time.time()
     result = paths.ResultFolder(arguments.result)
-    if not checkpoints.exists(result.best):
-        raise InputError(f"there is no trained model: {result.best}.index is missing. `python3 run_i2b2.py train` makes it, "
-                         "or name the folder of another run with --result DIR. `python3 run_i2b2.py demo` shows both steps now.")
+    runs.require_model(result)
     record = results.read_run(result)
-    settings = settings_of_model(arguments, record)
+    settings = runs.settings_of_model(result, record, arguments.recipe, arguments.assignments, arguments.seed)
     corpus, bert = read_inputs(arguments, settings)
 
     import inputs
@@ -233,6 +269,34 @@ def demo(arguments):
         f"label, would get {100 * always:.1f} %: {100 * (accuracy - always):+.1f} points.")
 
 
+def predict(arguments):
+    """Types for the TLINKs of notes."""
+    from notes import predict_files
+
+    def load():
+        from predict import RelationClassifier
+        return RelationClassifier(arguments.result, arguments.bert, arguments.recipe, arguments.assignments)
+    predict_files(arguments.notes, arguments.out, load, arguments.candidates, arguments.consistent, arguments.page)
+
+
+def export(arguments):
+    """The best model as a SavedModel."""
+    from console import say
+    import checkpoints
+    import export as exporting
+    import inputs
+    import results
+    import runs
+    result = paths.ResultFolder(arguments.result)
+    runs.require_model(result)
+    checkpoints.check(result.best)
+    record = results.read_run(result)
+    settings = runs.settings_of_model(result, record, arguments.recipe, arguments.assignments)
+    bert = inputs.bert_of_model(result, record, settings, arguments.bert and paths.BertFolder(arguments.bert))
+    exporting.export_model(result, bert, settings, arguments.out, arguments.float16)
+    say(f"-> {os.path.abspath(arguments.out)} (SavedModel, signature {exporting.SIGNATURE})")
+
+
 def compare(arguments):
     """Runs side by side."""
     from compare import compare_runs
@@ -290,19 +354,6 @@ def run_record(arguments, settings, corpus, bert):
     import results
     return {"recipe": arguments.recipe, "settings": settings._asdict(), "corpus": corpus.fingerprint, "bert": bert.fingerprint,
             "versions": results.versions()}
-
-
-def settings_of_model(arguments, record):
-    """The settings a model was trained with (from run.json; else those of the recipe), changed by --set."""
-    recipe = arguments.recipe or record.get("recipe", "paper")
-    if "settings" not in record:
-        return settings_for(recipe, arguments.assignments, arguments.seed)
-    if recipe != record["recipe"]:
-        raise InputError(f"--recipe {recipe}: the model in {arguments.result} was trained with the recipe {record['recipe']}; "
-                         "leave --recipe out, or name another --result DIR.")
-    trained = [f"{key}={as_text(tuple(value) if isinstance(value, list) else value)}"
-               for key, value in record["settings"].items()]
-    return settings_for(recipe, trained + arguments.assignments, arguments.seed)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from console import say
 from errors import InputError, not_written
 from protocol import read_outcome
 from results import now, read_run
-from settings import as_text
+from settings import as_text, settings_for
 
 # Settings that change how fast a run goes or how often it is saved, but not its outcome.
 NOT_PART_OF_THE_RUN = ("eval_batch_size", "save_every_minutes", "xla", "threads")
@@ -31,6 +31,37 @@ def differences(old, new):
     old, new = identity(old), identity(new)
     return [f"{part} is {new.get(part, 'absent')}, was {old.get(part, 'absent')}" if part.startswith("setting")
             else f"{part} has other content" for part in sorted(set(old) | set(new)) if old.get(part) != new.get(part)]
+
+
+def settings_of_model(result, record, recipe=None, assignments=(), seed=None):
+    """The settings a model was trained with (from run.json; else those of the recipe), with the user's changes.
+
+    Parameters
+    ----------
+    result : paths.ResultFolder
+    record : the content of its run.json, {} without one.
+    recipe, assignments, seed : what the user gave, as for settings.settings_for.
+
+    Raises
+    ------
+    InputError : another recipe than the model's, or as `settings_for`.
+    """
+    recipe = recipe or record.get("recipe", "paper")
+    if "settings" not in record:
+        return settings_for(recipe, assignments, seed)
+    if recipe != record["recipe"]:
+        raise InputError(f"--recipe {recipe}: the model in {result.root} was trained with the recipe {record['recipe']}; "
+                         "leave --recipe out, or name another --result DIR.")
+    trained = [f"{key}={as_text(tuple(value) if isinstance(value, list) else value)}"
+               for key, value in record["settings"].items()]
+    return settings_for(recipe, trained + list(assignments), seed)
+
+
+def require_model(result):
+    """Raise an InputError that says how to get a model unless the result folder holds one."""
+    if not checkpoints.exists(result.best):
+        raise InputError(f"there is no trained model: {result.best}.index is missing. `python3 run_i2b2.py train` makes it, "
+                         "or name the folder of another run with --result DIR. `python3 run_i2b2.py demo` shows both steps now.")
 
 
 @contextlib.contextmanager

@@ -12,6 +12,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from errors import InputError
 
 PAD, UNK, CLS, SEP = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
+# Said or not, tokenizing uses several threads; said, the library prints no warning when the process starts another one.
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
 # A longer word becomes one [UNK], as in Google's release.
 MAX_CHARACTERS_PER_WORD = 200
 

@@ -116,14 +116,19 @@ class EvaluationGraph:
     """A second tower over the training graph's variables, without dropout: placeholders in, logits out.
 
     It lives in the training session, so that an evaluation neither builds a graph nor reads a checkpoint.
+
+    Attributes
+    ----------
+    inputs : dict of int32 placeholders by their names in a batch (see batching).
+    output : tensor of logits, float32 [examples, 8].
     """
 
-    def __init__(self, inputs, logits):
-        self._inputs, self._logits = inputs, logits
+    def __init__(self, inputs, output):
+        self.inputs, self.output = inputs, output
 
     def logits(self, session, batch):
         """Logits of a batch: float32 [examples, 8]."""
-        return session.run(self._logits, {self._inputs[name]: array for name, array in inputs_of(batch).items()})
+        return session.run(self.output, {self.inputs[name]: array for name, array in inputs_of(batch).items()})
 
 
 def evaluation_graph(config, settings, shapes, reuse=True):
@@ -133,11 +138,16 @@ def evaluation_graph(config, settings, shapes, reuse=True):
         return EvaluationGraph(inputs, text_model.bert_cnn(inputs, config, settings, tower(config, settings)))
 
 
+def standalone_graph(config, settings):
+    """Build an EvaluationGraph with variables of its own, without XLA, which compiles anew for every size of a batch."""
+    shapes = input_shapes(full_batch(1, config.vocab_size, settings))
+    return evaluation_graph(config, settings._replace(xla="off"), shapes, reuse=False)
+
+
 def model_shapes(config, settings):
     """Shapes of the model's variables, {name: list of int}; nothing is computed."""
     with tf.Graph().as_default():
-        shapes = input_shapes(full_batch(1, config.vocab_size, settings))
-        evaluation_graph(config, settings._replace(xla="off"), shapes, reuse=None)
+        standalone_graph(config, settings)
         return {variable.op.name: variable.shape.as_list() for variable in tf.trainable_variables()}
 
 

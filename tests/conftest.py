@@ -1,5 +1,6 @@
 """Fixtures every test file may use."""
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -38,3 +39,26 @@ def bert(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bert") / "tiny bert"
     make_tiny_bert(str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Debian's chromium."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("needs Chromium to look at the page (apt-get install chromium)")
+    return program
+
+
+@pytest.fixture(scope="session")
+def model(project, bert, tmp_path_factory):
+    """(corpus folder, result folder) of a toy model, trained for some steps on a part of the sample corpus and tested."""
+    from helpers import corpus_of, run, settings
+    folder = tmp_path_factory.mktemp("a model")
+    sample = project / "corpus" / "sample"
+    corpus = corpus_of(folder / "corpus", *(sorted((sample / place).glob("*.xml"))[:count] for place, count in (
+        ("2012-07-15.original-annotation.release", 5), ("ground_truth/merged_xml", 2))))
+    common = ("--corpus", corpus, "--result", folder / "result", "--bert", bert)
+    run("run_i2b2.py", "train", "--recipe", "demo", *common, *settings(max_steps=30, evaluate_every=30, seq_length=60))
+    run("run_i2b2.py", "test", *common)
+    return corpus, folder / "result"

@@ -1,13 +1,9 @@
 """The report of a run: intervals, calibration, kinds of link, distance; the page itself, in a browser too."""
-import html
-import http.server
 import json
 import os
 import re
 import shutil
 import struct
-import subprocess
-import threading
 import time
 
 import numpy as np
@@ -21,6 +17,7 @@ import published
 import report
 import scoring
 import seeds
+from browser import browse
 from data_process_i2b2 import Document, Example, Mention
 from errors import InputError
 from helpers import corpus_of, files_below, run, settings
@@ -420,83 +417,22 @@ def test_names_from_the_corpus_are_text_and_not_markup(tmp_path):
 
 # ----------------------------------------------------------------------------------------------- in a browser
 
-# The page sits in a frame of the width asked for, because a window has a least width.
-FRAME = """<!DOCTYPE html><meta charset="utf-8">
-<iframe style="border:0;width:WIDTHpx;height:900px" srcdoc="PAGE"></iframe>
-<script>addEventListener("load", function () {
-  var page = frames[0], sections = {};
+# Widths of the images of each section.
+IMAGES = """
+  var sections = {};
   page.document.querySelectorAll("section").forEach(function (section) {
     sections[section.id] = Array.from(section.querySelectorAll("img")).map(
       function (image) { return image.naturalWidth; });
   });
-  var found = document.createElement("pre");
-  found.id = "probe";
-  found.textContent = JSON.stringify({sections: sections, width: page.innerWidth,
-    needed: page.document.documentElement.scrollWidth,
-    fetched: page.performance.getEntriesByType("resource").map(
-      function (entry) { return entry.name; }).filter(
-      function (name) { return name.indexOf("data:") !== 0; })});
-  document.body.appendChild(found);
-});</script>"""
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """Debian's chromium."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.skip("needs Chromium to look at the page (apt-get install chromium)")
-    return program
-
-
-def browse(chromium, page, width, folder):
-    """Open a page, its policy lifted so that it could fetch if it wanted to; what is found in it.
-
-    What it fetches is seen by the server it comes from, and what it would fetch elsewhere by the browser.
-    """
-    page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
-    (folder / "page.html").write_text(
-        FRAME.replace("WIDTH", str(width)).replace("PAGE", html.escape(page)), encoding="utf-8")
-    requests = []
-
-    class Server(http.server.SimpleHTTPRequestHandler):
-        def do_GET(self):
-            requests.append(self.path)
-            found = self.path == "/page.html"
-            self.send_response(200 if found else 404)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.end_headers()
-            if found:
-                self.wfile.write((folder / "page.html").read_bytes())
-
-        def log_message(self, *_):
-            pass
-    server = http.server.HTTPServer(("127.0.0.1", 0), Server)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        finished = subprocess.run([
-            chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-            f"--window-size={width + 100},900", f"--user-data-dir={folder / 'profile'}",
-            "--virtual-time-budget=5000", "--dump-dom", f"http://127.0.0.1:{server.server_port}/page.html"
-        ], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
-    finally:
-        server.shutdown()
-        server.server_close()
-    dom = finished.stdout.decode("utf-8", "replace")
-    probe = re.search(r'<pre id="probe">(.*?)</pre>', dom, re.DOTALL)
-    assert probe, finished.stderr.decode("utf-8", "replace")[-2000:]
-    found = json.loads(html.unescape(probe.group(1)))
-    found["fetched"] = sorted(
-        set(found["fetched"] + [path for path in requests if path not in ("/page.html", "/favicon.ico")]))
-    return found
+  return sections;"""
 
 
 @pytest.mark.parametrize("width", [1280, 400])
 def test_in_a_browser_each_section_has_its_figure_and_nothing_is_fetched(tested, chromium, width, tmp_path):
     found = browse(chromium, (tested[0] / "seed-0" / "report.html").read_text(encoding="utf-8"), width,
-                   tmp_path)
-    assert set(found["sections"]) == set(SECTIONS)
-    for section, widths in found["sections"].items():
+                   tmp_path, IMAGES)
+    assert set(found["probe"]) == set(SECTIONS)
+    for section, widths in found["probe"].items():
         # Settings are a table; everything else is drawn.
         assert (section == "settings") == (widths == []) and all(natural > 300 for natural in widths), section
     assert found["fetched"] == []
@@ -507,9 +443,9 @@ def test_the_browser_would_see_what_is_fetched_and_what_is_too_wide(chromium, tm
     page = (
         '<html><body><section id="x"><img src="/missing.png"><div style="width:2000px">wide</div></section>'
         '<img src="http://elsewhere.invalid/x.png"></body></html>')
-    found = browse(chromium, page, 400, tmp_path)
+    found = browse(chromium, page, 400, tmp_path, IMAGES)
     assert {"/missing.png", "http://elsewhere.invalid/x.png"} <= set(found["fetched"])
-    assert found["sections"] == {"x": [0]} and found["needed"] >= 2000
+    assert found["probe"] == {"x": [0]} and found["needed"] >= 2000
 
 
 # ------------------------------------------------------------------------------------------- no text of notes

@@ -1,0 +1,114 @@
+"""Which pairs of a note's events and times to link where nobody has: the way the 2012 corpus was annotated.
+
+The guidelines (Sun, Rumshisky, Uzuner 2013, Annotating temporal information in clinical narratives) ask for three
+kinds of links: of each event to the time of its section - the admission for what stands before the hospital course,
+the discharge for the hospital course and what follows - , and of events and times to each other within a sentence
+and across neighbouring sentences.
+"""
+import bisect
+import re
+from typing import NamedTuple
+
+import offsets
+from data_process_i2b2 import Tlink
+
+ALL, NEAR, SECTIONS = "all", "near", "sections"
+KINDS = (ALL, NEAR, SECTIONS)
+
+# The heading of the part that the discharge is the section time of: "HOSPITAL COURSE :", "Brief Hospital Course by
+# system :", "COURSE IN HOSPITAL :".
+HOSPITAL_COURSE = re.compile(r"^[^:\n]{0,40}\b(?:hospital (?:course|stay)|course (?:in|of|during) (?:the )?hospital\w*)\b"
+                             r"[^:\n]{0,40}:", re.IGNORECASE | re.MULTILINE)
+
+# A sentence ends at a line break, which the corpus has after each, or at a full stop before a capital or a digit.
+SENTENCE_END = re.compile(r"\n|[.!?]+[\"')\]]*\s+(?=[\"'(\[]*[A-Z0-9])")
+# Full stops that end no sentence: of a title, of an initial, of a list's number.
+NO_END = re.compile(r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|vs|No|Fig|approx)|\b[A-Z]|(?:^|\n)\s*[0-9]{1,2})\s?\.\s+\Z")
+
+
+class Pair(NamedTuple):
+    """Two mentions to link, and the id of their TLINK."""
+    tlink: str
+    from_id: str
+    to_id: str
+
+
+def pairs(document, kind=ALL):
+    """The pairs of a document that the guidelines would have linked.
+
+    Parameters
+    ----------
+    document : data_process_i2b2.Document, read with entities="decoded", so that the offsets fit.
+    kind : NEAR (within a sentence or neighbouring ones), SECTIONS (each event with its section's time) or ALL of these.
+
+    Returns
+    -------
+    list of Pair, the near ones in the order of the text, then the others; each pair of mentions once. An event comes
+    before a time, otherwise what stands first in the text; mentions without a place in the text are in no near pair.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"candidates are {', '.join(KINDS)}, not {kind!r}")
+    near = near_pairs(document) if kind != SECTIONS else []
+    sections = section_pairs(document) if kind != NEAR else []
+    return ([Pair(f"TL{number}", *ids) for number, ids in enumerate(near)]
+            + [Pair(f"SECTIME{number}", *ids) for number, ids in enumerate(sections, start=len(near))])
+
+
+def linked(document, chosen):
+    """A document with TLINKs, without type, for the pairs; in place of those it has."""
+    texts = {mention.id: mention.text for mention in document.mentions}
+    return document._replace(tlinks=tuple(Tlink(pair.tlink, pair.from_id, texts[pair.from_id], pair.to_id, texts[pair.to_id], "")
+                                          for pair in chosen))
+
+
+# ---------------------------------------------------------------------------------------------------- near pairs
+
+def near_pairs(document):
+    """(from_id, to_id) of events and times in the same and in neighbouring sentences; not of two times."""
+    starts = sentence_starts(document.text)
+    spans = offsets.spans(document)
+    tags = {mention.id: mention.tag for mention in document.mentions if mention.tag != "SECTIME" and mention.id in spans}
+    ordered = sorted(tags, key=lambda identifier: spans[identifier])
+    sentence = {identifier: bisect.bisect_right(starts, spans[identifier][0]) for identifier in ordered}
+    found = []
+    for number, first in enumerate(ordered):
+        for second in ordered[number + 1:]:
+            if sentence[second] > sentence[first] + 1:
+                break
+            if tags[first] == "EVENT":
+                found.append((first, second))
+            elif tags[second] == "EVENT":
+                found.append((second, first))
+    return found
+
+
+def sentence_starts(text):
+    """Offsets at which the sentences of a text begin, headings and items of lists among them; blank ones are none."""
+    starts, begin = [], 0
+    for match in SENTENCE_END.finditer(text):
+        if match.group() == "\n" or not NO_END.search(text[max(0, match.end() - 40):match.end()]):
+            if text[begin:match.end()].strip():
+                starts.append(begin)
+                begin = match.end()
+    if text[begin:].strip() or not starts:
+        starts.append(begin)
+    return starts
+
+
+# ------------------------------------------------------------------------------------------------- section times
+
+def section_pairs(document):
+    """(event, section time) for each event of a document, () where it has no section time."""
+    times = {}
+    for mention in document.mentions:
+        if mention.tag == "SECTIME":
+            times.setdefault(mention.type.upper(), mention.id)
+    if not times:
+        return []
+    only = next(iter(times.values()))
+    history, course = times.get("ADMISSION", only), times.get("DISCHARGE", only)
+    spans = offsets.spans(document)
+    heading = HOSPITAL_COURSE.search(document.text)
+    turn = heading.start() if heading else len(document.text)
+    return [(mention.id, history if spans.get(mention.id, (0,))[0] < turn else course)
+            for mention in document.mentions if mention.tag == "EVENT"]

@@ -1,0 +1,94 @@
+"""Types for the TLINKs of notes that nobody has labelled, with the model of a result folder.
+
+    from predict import RelationClassifier
+    classifier = RelationClassifier("result")
+    for relation in classifier.relations(open("note.xml", encoding="utf-8").read()):
+        print(relation.from_text, relation.type, relation.to_text, relation.confidence)
+
+`python3 run_i2b2.py predict` does it for files (see `notes`).
+"""
+import numpy as np
+
+import candidates
+import checkpoints
+import inputs
+import paths
+import results
+import runs
+import text_model
+import training
+from batching import EvaluationBatches, in_order
+from features import unique_rows
+from labels import LABELS
+from notes import answer, read_note
+from runtime import session_config, tf
+
+
+class RelationClassifier:
+    """The trained model of a result folder, ready to classify: the graph is built and the weights are read once.
+
+    Any number of threads may use one classifier at the same time. Importing this module switches TensorFlow 2 to the
+    behaviour of TensorFlow 1 in the whole process.
+
+    Parameters
+    ----------
+    result : path of the result folder.
+    bert : path of the BERT folder the model was made from; only needed where the result folder has no vocabulary, as
+        with a checkpoint of upstream's.
+    recipe, assignments : settings that differ from those the model was trained with, as --recipe and --set take them.
+
+    Raises
+    ------
+    InputError : there is no model, or it is damaged or does not fit its vocabulary or settings.
+    """
+
+    def __init__(self, result=paths.DEFAULT_RESULT, bert=None, recipe=None, assignments=()):
+        folder = paths.ResultFolder(result)
+        runs.require_model(folder)
+        checkpoints.check(folder.best)
+        record = results.read_run(folder)
+        self.settings = runs.settings_of_model(folder, record, recipe, assignments)
+        training.check_precision(self.settings)
+        self.bert = inputs.bert_of_model(folder, record, self.settings, bert and paths.BertFolder(bert))
+        with tf.Graph().as_default():
+            self._graph = training.standalone_graph(self.bert.config, self.settings)
+            training.check_checkpoint(folder.best)
+            self.session = tf.Session(config=session_config(self.settings.threads))
+            tf.train.Saver(tf.global_variables()).restore(self.session, folder.best)
+            # From here on no thread can change it.
+            self.session.graph.finalize()
+
+    def relations(self, xml_text, kind=candidates.ALL, consistent=False):
+        """Classify the TLINKs without a type of one note.
+
+        Parameters
+        ----------
+        xml_text : str, i2b2 XML.
+        kind : which candidates a note without TLINKs gets, one of candidates.KINDS.
+        consistent : take the most probable types that do not contradict each other (see `consistency`).
+
+        Returns
+        -------
+        list of Relation, in the order of the file
+
+        Raises
+        ------
+        InputError : the XML is not that of an annotated note.
+        """
+        return self.answers([read_note(xml_text, kind=kind)], consistent)[0].relations()
+
+    def answers(self, notes, consistent=False):
+        """Classify several notes in common batches: list of Answer, for a list of Note."""
+        of_notes = [note.examples() for note in notes]
+        log_probabilities = self._log_probabilities([note.seen for note in notes], sum(of_notes, []))
+        ends = np.cumsum([len(of_note) for of_note in of_notes])
+        return [answer(note, rows, consistent) for note, rows in zip(notes, np.split(log_probabilities, ends[:-1]))]
+
+    def _log_probabilities(self, documents, wanted):
+        """Log probabilities of examples of some documents: float [examples, 8]."""
+        if not wanted:
+            return np.zeros((0, len(LABELS)))
+        features, where = unique_rows(inputs.features_of(documents, wanted, self.bert, self.settings))
+        batches = EvaluationBatches(features, self.settings)
+        logits = [self._graph.logits(self.session, batches.at(number)) for number in range(len(batches))]
+        return text_model.log_probabilities(in_order(np.concatenate(logits), batches.rows)[where])

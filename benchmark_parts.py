@@ -25,7 +25,7 @@ from labels import LABELS
 from runtime import session_config, tf, usable_cores
 
 WORDS_OF_A_NOTE, TLINKS_OF_A_NOTE = 600, 200
-PROBE_FLOP = 40e9  # the least that the peak is measured over: a tenth of a second of two common cores
+PROBE_FLOP = 80e9  # the least that the peak is measured over: a fifth of a second of two common cores in float32
 INPUT_STEPS = 8    # the least number of steps over which waiting for input is measured; twice what is prefetched
 
 

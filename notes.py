@@ -36,17 +36,22 @@ class Relation(NamedTuple):
 
 
 class Note(NamedTuple):
-    """A note read twice: as the model's training documents were, and for writing it out again; of equal TLINKs."""
-    seen: Document
-    whole: Document
+    """A note read twice, as settings.entities says how; of equal TLINKs."""
+    upstream: Document
+    whole: Document  # entities decoded: the text as it is, for writing it out again
 
     def wanted(self):
         """Numbers of the TLINKs that have no type yet."""
         return [number for number, tlink in enumerate(self.whole.tlinks) if not tlink.type]
 
-    def examples(self):
+    def seen(self, entities):
+        """The note as a model reads it that was trained with this setting."""
+        return self.whole if entities == "decoded" else self.upstream
+
+    def examples(self, entities="decoded"):
         """The TLINKs without a type as the classifier sees them: list of data_process_i2b2.Example."""
-        return examples(self.seen, [self.seen.tlinks[number] for number in self.wanted()])
+        seen = self.seen(entities)
+        return examples(seen, [seen.tlinks[number] for number in self.wanted()])
 
 
 class Answer(NamedTuple):
@@ -90,11 +95,11 @@ def read_note(source, name="note", kind=candidates.ALL, where=None):
     ------
     InputError : see data_process_i2b2.parse_document.
     """
-    seen, whole = (parse_document(source, name, entities, where=where) for entities in ("upstream", "decoded"))
+    upstream, whole = (parse_document(source, name, entities, where=where) for entities in ("upstream", "decoded"))
     if not whole.tlinks:
         chosen = candidates.pairs(whole, kind)
-        seen, whole = candidates.linked(seen, chosen), candidates.linked(whole, chosen)
-    return Note(seen, whole)
+        upstream, whole = candidates.linked(upstream, chosen), candidates.linked(whole, chosen)
+    return Note(upstream, whole)
 
 
 def answer(note, log_probabilities, consistent):

@@ -79,8 +79,9 @@ class RelationClassifier:
 
     def answers(self, notes, consistent=False):
         """Classify several notes in common batches: list of Answer, for a list of Note."""
-        of_notes = [note.examples() for note in notes]
-        log_probabilities = self._log_probabilities([note.seen for note in notes], sum(of_notes, []))
+        entities = self.settings.entities
+        of_notes = [note.examples(entities) for note in notes]
+        log_probabilities = self._log_probabilities([note.seen(entities) for note in notes], sum(of_notes, []))
         ends = np.cumsum([len(of_note) for of_note in of_notes])
         return [answer(note, rows, consistent) for note, rows in zip(notes, np.split(log_probabilities, ends[:-1]))]
 

@@ -86,7 +86,9 @@ def read_links(sequence, convolved, features, settings):
     list of float32 [examples, any]: the maxima of the convolutions over the example's part of the text; with
     `marker_states` the states of its two markers; with `link_kinds` the kinds of its mentions and their distance, one-hot.
     """
-    passes, length, hidden = features["link_passes"], tf.shape(sequence)[1], sequence.shape[2].value
+    passes, length = features["link_passes"], tf.shape(sequence)[1]
+    # Rows are taken by a product: TensorFlow 1.14 warns of the sparse gradient that tf.gather has.
+    of_pass = tf.one_hot(passes, tf.shape(sequence)[0])
     begin, end = features["link_stretches"][:, :1], features["link_stretches"][:, 1:]
     parts = []
     for width, (values, bias) in zip(settings.filter_sizes, convolved):
@@ -95,11 +97,11 @@ def read_links(sequence, convolved, features, settings):
         first = tf.minimum(begin, length - width)
         inside = tf.logical_and(times >= first, times <= tf.maximum(end - width, first))
         inside = (1.0 - tf.cast(inside, tf.float32))[:, :, None] * -10000.0
-        parts.append(tf.reduce_max(tf.gather(values, passes) + inside, axis=1) + bias)
+        parts.append(tf.reduce_max(tf.tensordot(of_pass, values, 1) + inside, axis=1) + bias)
     if settings.marker_states:
-        places = passes[:, None] * length + features["link_markers"]
-        states = tf.gather(tf.reshape(sequence, [-1, hidden]), places)
-        parts.append(tf.cast(tf.reshape(states, [-1, 2 * hidden]), tf.float32))
+        for side in (0, 1):
+            places = tf.stack([passes, features["link_markers"][:, side]], axis=1)
+            parts.append(tf.cast(tf.gather_nd(sequence, places), tf.float32))
     if settings.link_kinds:
         parts += [tf.one_hot(features["link_kinds"][:, side], len(KINDS)) for side in (0, 1)]
         parts.append(tf.one_hot(features["link_distances"], DISTANCES))

@@ -353,12 +353,15 @@ def test_train_and_test_with_the_recipe_and_continuing(corpus, bert, tmp_path):
 
 
 def assert_same_variables(one, other):
-    """The last states of two runs hold the same values."""
+    """The last states of two runs hold the same weights and moments.
+
+    Not the same best score: a run that max_steps ends is evaluated once more, at its end.
+    """
     readers = [tf.train.load_checkpoint(checkpoints.states(str(result / "checkpoints" / "i2b2"))[0].prefix)
                for result in (one, other)]
     names = set(readers[0].get_variable_to_shape_map())
     assert names == set(readers[1].get_variable_to_shape_map())
-    for name in names:
+    for name in (name for name in names if not name.startswith("selection/")):
         np.testing.assert_array_equal(readers[0].get_tensor(name), readers[1].get_tensor(name), err_msg=name)
 
 

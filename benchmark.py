@@ -1,0 +1,255 @@
+#!/usr/bin/env python3
+"""How fast this machine reads a corpus, trains and evaluates BERT-CNN, and at what share of its own peak.
+
+    python3 benchmark.py [--size base|mini|tiny] [--steps N] [--recipe NAME] [--set KEY=VALUE ...]
+    python3 benchmark.py --start            also: how long until the first step of a second run on a corpus
+    python3 benchmark.py --whole-run        also: what a full training on i2b2 2012 would take at most
+    python3 benchmark.py --json FILE        keep the figures; --compare FILE shows them beside this run's
+
+Needs neither corpus nor BERT: notes, vocabulary and weights are random, made in a temporary folder (some 4 GB at
+BERT-base's size, most of it the run's checkpoints). Each part (benchmark_parts.py) runs in a process of its own, so
+that its peak memory is its own.
+
+The peak is what TensorFlow reaches at the matrix products of a Transformer layer alone, in the session, threads and
+precision of the run. Machines are shared and their speed varies from second to second: the peak is measured before
+and after every step, a step's share is taken of these two, and the median of the shares is reported.
+"""
+import argparse
+import contextlib
+import importlib
+import json
+import math
+import multiprocessing
+import os
+import signal
+import tempfile
+import time
+from typing import NamedTuple
+
+import paths
+from console import say
+from errors import InputError, run_main
+from files import write_atomically
+from run_i2b2 import positive, require_libraries
+from settings import RECIPES, Settings, settings_for
+
+
+class Size(NamedTuple):
+    """A model to measure, and how much of it."""
+
+    bert: dict  # by the keys of bert_config.json
+    notes: int  # in the synthetic corpus
+    steps: int  # timed unless --steps says otherwise
+
+
+VOCAB_SIZE = 30522  # of Google's uncased models
+SIZES = {
+    "base": Size(dict(num_hidden_layers=12, hidden_size=768, num_attention_heads=12, intermediate_size=3072), 310, 4),
+    "mini": Size(dict(num_hidden_layers=6, hidden_size=384, num_attention_heads=12, intermediate_size=1536), 310, 12),
+    "tiny": Size(dict(num_hidden_layers=2, hidden_size=128, num_attention_heads=2, intermediate_size=512), 31, 15),
+}
+# i2b2 2012: TLINKs with a type in its training and test documents.
+TRAIN_EXAMPLES, DEV_EXAMPLES = 33800, 27700
+
+
+class Figure(NamedTuple):
+    """One line of the table; the JSON file holds the value in the base unit (seconds, bytes, FLOP, 1)."""
+
+    key: str
+    label: str
+    unit: str
+    scale: float = 1.0  # base units in one `unit`
+
+
+FIGURES = (
+    Figure("examples", "features: TLINKs in the synthetic corpus", ""),
+    Figure("features_seconds", "features: from XML to arrays", "s"),
+    Figure("features_per_second", "features: made per second", "1/s"),
+    Figure("cached_features_seconds", "features: the same with the cache", "s"),
+    Figure("features_memory", "features: peak memory", "GB", 1e9),
+    Figure("peak_flops", "matrix-multiply peak, median", "GFLOP/s", 1e9),
+    Figure("peak_flops_lowest", "matrix-multiply peak, lowest in this run", "GFLOP/s", 1e9),
+    Figure("peak_flops_highest", "matrix-multiply peak, highest in this run", "GFLOP/s", 1e9),
+    Figure("train_flop", "training step: the model's products", "GFLOP", 1e9),
+    Figure("train_seconds", "training step", "s"),
+    Figure("train_flops", "training step: speed", "GFLOP/s", 1e9),
+    Figure("train_share", "training step: share of peak", "%", 0.01),
+    Figure("train_first_seconds", "training step: the first, with compilation", "s"),
+    Figure("wait_share", "training step: share of waiting for input", "%", 0.01),
+    Figure("input_seconds", "input pipeline: time to make a batch", "ms", 1e-3),
+    Figure("input_share", "input pipeline: share of a training step", "%", 0.01),
+    Figure("train_memory", "training: peak memory", "GB", 1e9),
+    Figure("eval_flop", "evaluation batch: the model's products", "GFLOP", 1e9),
+    Figure("eval_seconds", "evaluation batch", "s"),
+    Figure("eval_flops", "evaluation batch: speed", "GFLOP/s", 1e9),
+    Figure("eval_share", "evaluation batch: share of peak", "%", 0.01),
+    Figure("eval_first_seconds", "evaluation batch: the first, with compilation", "s"),
+    Figure("start_seconds", "second start: until the first step is done", "s"),
+    Figure("start_memory", "second start: peak memory", "GB", 1e9),
+    Figure("interval_seconds", "whole run: steps between two evaluations", "min", 60.0),
+    Figure("evaluation_seconds", "whole run: an evaluation", "min", 60.0),
+    Figure("run_seconds", "whole run: all epochs, at most", "h", 3600.0),
+)
+
+
+def main():
+    arguments = parse_arguments()
+    require_libraries()
+    settings = settings_for(arguments.recipe, arguments.assignments)
+    earlier = read_record(arguments.compare) if arguments.compare else None
+    record = {"size": arguments.size, "recipe": arguments.recipe, "settings": settings._asdict()}
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        record["machine"], record["figures"] = measure(arguments, settings, folder)
+    say("")
+    say(describe(record))
+    if earlier:
+        say(f"earlier: {describe(earlier)}")
+    say("")
+    say(table(record["figures"], earlier and earlier["figures"]))
+    if arguments.whole_run:
+        say("")
+        say(whole_run_note(settings))
+    if arguments.json:
+        write_atomically(arguments.json, json.dumps(record, indent=1) + "\n")
+        say("")
+        say(f"-> {arguments.json}")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(prog="benchmark.py", description="Measure this machine with BERT-CNN: features, training "
+                                     "steps, evaluation, waiting, memory, and the share of the matrix-multiply peak.")
+    parser.add_argument("--size", choices=list(SIZES), default="base",
+                        help="BERT-base (12 layers, 768 wide), mini (6, 384) or tiny (2, 128); default: %(default)s")
+    parser.add_argument("--steps", metavar="N", type=positive, help="training steps, and evaluation batches, to time (default: "
+                        + ", ".join(f"{size.steps} for {name}" for name, size in SIZES.items()) + ")")
+    parser.add_argument("--recipe", metavar="NAME", default="paper", help=f"one of {', '.join(RECIPES)} (default: %(default)s)")
+    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], dest="assignments",
+                        help="change a setting of the recipe; repeatable; keys: " + ", ".join(Settings._fields))
+    parser.add_argument("--start", action="store_true", help="also time a second run_i2b2.py train up to its first step")
+    parser.add_argument("--whole-run", action="store_true", help="also tell what a full training on i2b2 2012 takes at most")
+    parser.add_argument("--json", metavar="FILE", help="write all figures to FILE")
+    parser.add_argument("--compare", metavar="FILE", help="show the figures of an earlier --json FILE beside this run's")
+    return parser.parse_args()
+
+
+# ------------------------------------------------------------------------------------------------------ measuring
+
+def measure(arguments, settings, folder):
+    """Run every part that was asked for; returns (dict that describes the machine, dict of figures in base units)."""
+    size = SIZES[arguments.size]
+    steps = arguments.steps or size.steps
+    corpus, bert = paths.CorpusFolder(os.path.join(folder, "corpus")), paths.BertFolder(os.path.join(folder, "bert"))
+    machine = in_child("prepare", corpus, bert, dict(size.bert, vocab_size=VOCAB_SIZE), size.notes, settings)
+    say(f"features of {size.notes} notes")
+    figures = in_child("features", corpus, bert, settings)
+    say(f"{steps} training steps and {steps} evaluation batches")
+    figures.update(in_child("model", corpus, bert, paths.ResultFolder(os.path.join(folder, "result")), settings, steps))
+    if arguments.start:
+        say("second start")
+        options = ["--recipe", arguments.recipe] + [word for text in arguments.assignments for word in ("--set", text)]
+        figures.update(in_child("start", corpus, bert, paths.ResultFolder(os.path.join(folder, "start")), options, time.time()))
+    if arguments.whole_run:
+        figures.update(whole_run(figures, settings))
+    return machine, figures
+
+
+def in_child(part, *arguments):
+    """Call a function of benchmark_parts in a new process and return its result; what it prints is not shown."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=call, args=(sender, part, arguments))
+    process.start()
+    sender.close()
+    try:
+        result = receiver.recv()
+    except EOFError:
+        process.join()
+        raise InputError(f"the part `{part}` ended with status {process.exitcode} before it was done; -9 is mostly the "
+                         "system's answer to a lack of memory: a smaller --size or --set batch_size=N needs less.")
+    finally:
+        # Not waited for: what the part has on the disk goes with the temporary folder.
+        process.terminate()
+        process.join()
+    if isinstance(result, InputError):
+        raise result
+    return result
+
+
+def call(sender, part, arguments):
+    """`in_child` in the new process."""
+    # Ctrl-C reaches both processes; the parent ends this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with open(os.devnull, "w") as unheard, contextlib.redirect_stdout(unheard):
+        try:
+            sender.send(getattr(importlib.import_module("benchmark_parts"), part)(*arguments))
+        except InputError as error:
+            sender.send(error)
+
+
+def whole_run(figures, settings):
+    """What training on i2b2 2012 takes, from the measured parts; returns figures.
+
+    An upper bound: all dev examples are taken to differ (the same words in the same note are evaluated once), and
+    patience not to end the run.
+    """
+    steps = settings.num_epochs * math.ceil(TRAIN_EXAMPLES / settings.batch_size)
+    # With upstream's selection, the training batch of the moment is evaluated too.
+    evaluated = DEV_EXAMPLES + (settings.batch_size if settings.selection == "upstream" else 0)
+    evaluation = evaluated / settings.eval_batch_size * figures["eval_seconds"]
+    return {"interval_seconds": settings.evaluate_every * figures["train_seconds"], "evaluation_seconds": evaluation,
+            "run_seconds": steps * figures["train_seconds"] + math.ceil(steps / settings.evaluate_every) * evaluation}
+
+
+# ------------------------------------------------------------------------------------------------------ reporting
+
+def whole_run_note(settings):
+    """What the figures of `whole_run` rest on."""
+    return (f"Whole run: {TRAIN_EXAMPLES:,} training examples, {settings.num_epochs} epochs, an evaluation every "
+            f"{settings.evaluate_every} steps of {settings.batch_size} on {DEV_EXAMPLES:,} dev examples.\nHow many of these "
+            "differ cannot be told without the corpus: all are taken to, an upper bound, and patience to end nothing early.")
+
+
+def read_record(path):
+    """The record that `--json` wrote; InputError if it is none."""
+    try:
+        with open(path, encoding="utf-8") as source:
+            record = json.load(source)
+        describe(record)
+        table(record["figures"])
+    except OSError as error:
+        raise InputError(f"--compare {path}: cannot be read ({error.strerror}); `benchmark.py --json FILE` writes such a file.")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(f"--compare {path}: not figures of this benchmark; `benchmark.py --json FILE` writes such a file.")
+    return record
+
+
+def describe(record):
+    """Size, settings that matter for speed, and machine, on a line."""
+    machine, settings, bert = record["machine"], record["settings"], SIZES[record["size"]].bert
+    return (f"{record['size']} ({bert['num_hidden_layers']} layers, {bert['hidden_size']} wide), recipe {record['recipe']}, "
+            f"batch {settings['batch_size']} x {settings['seq_length']}, {settings['precision']}; {machine['cores']} cores "
+            f"({machine['processor']}), TensorFlow {machine['tensorflow']}, Python {machine['python']}")
+
+
+def table(figures, earlier=None):
+    """The figures for reading, one a line; with those of an earlier run and the ratio to them."""
+    rows = [f"{'':<52}{'now':>10}{'':9}{'earlier':>10}{'ratio':>8}"] if earlier else []
+    for figure in FIGURES:
+        if figure.key in figures:
+            value, before = figures[figure.key], (earlier or {}).get(figure.key)
+            row = f"{figure.label:<52}{number(value / figure.scale):>10} {figure.unit:<8}"
+            if before is not None:
+                row += f"{number(before / figure.scale):>10}"
+            if before:
+                row += f"{value / before:8.2f}"
+            rows.append(row.rstrip())
+    return "\n".join(rows)
+
+
+def number(value):
+    """A figure to three or more digits."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -1,0 +1,127 @@
+"""`benchmark.py` as a user runs it, and its count of floating-point operations."""
+import json
+import os
+from unittest import mock
+
+import numpy as np
+import pytest
+
+import benchmark
+from helpers import run, settings
+from settings import Settings
+
+ARGUMENTS = ("--size", "tiny", "--steps", 2)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A run with every part, and one with smaller batches compared with it: (processes, records, temporary folder)."""
+    folder = tmp_path_factory.mktemp("bench mark")
+    files = [folder / "first.json", folder / "second.json"]
+    temporary = folder / "temporary"
+    temporary.mkdir()
+    with mock.patch.dict(os.environ, TMPDIR=str(temporary)):
+        first = run("benchmark.py", *ARGUMENTS, "--start", "--whole-run", "--json", files[0])
+        second = run("benchmark.py", *ARGUMENTS, *settings(batch_size=8, seq_length=64), "--recipe", "demo",
+                     "--compare", files[0].name, "--json", files[1], cwd=folder)
+    return (first, second), [json.loads(path.read_text(encoding="utf-8")) for path in files], temporary
+
+
+def test_every_figure_is_measured_and_shown(runs):
+    (first, _), (record, _), _ = runs
+    assert set(record["figures"]) == {figure.key for figure in benchmark.FIGURES}
+    for figure in benchmark.FIGURES:
+        assert record["figures"][figure.key] > 0, figure.key
+        assert figure.label in first.stdout
+    assert record["figures"]["examples"] == 31 * 200
+    assert record["machine"]["tensorflow"] in first.stdout
+
+
+def test_shares_and_speeds_agree_with_each_other(runs):
+    for record in runs[1]:
+        figures = record["figures"]
+        for part in ("train", "eval"):
+            # On a busy machine two measurements of the peak tell little; the best of all bounds what the model can reach.
+            assert 0.0 < figures[f"{part}_flops"] < 1.2 * figures["peak_flops_highest"]
+            assert figures[f"{part}_share"] > 0.0
+        assert 0.0 <= figures["wait_share"] < 1.0
+        assert figures["peak_flops_lowest"] <= figures["peak_flops"] <= figures["peak_flops_highest"]
+
+
+def test_a_whole_run_is_the_sum_of_its_steps_and_evaluations(runs):
+    figures = runs[1][0]["figures"]
+    steps = 64 * 1300  # 33,800 examples in batches of 26
+    assert figures["interval_seconds"] == pytest.approx(200 * figures["train_seconds"])
+    assert figures["run_seconds"] == pytest.approx(steps * figures["train_seconds"] + steps / 200 * figures["evaluation_seconds"])
+
+
+def test_comparison_shows_both_runs_and_their_ratio(runs):
+    (_, second), (before, now), _ = runs
+    assert now["recipe"] == "demo" and now["settings"]["batch_size"] == 8
+    assert "start_seconds" not in now["figures"]
+    line = next(line for line in second.stdout.split("\n") if line.startswith("training step: the model's products"))
+    values = [record["figures"]["train_flop"] for record in (now, before)]
+    assert [float(word) for word in line.split()[-4:] if word != "GFLOP"] == pytest.approx(
+        [values[0] / 1e9, values[1] / 1e9, values[0] / values[1]], rel=0.02)
+
+
+def test_nothing_is_left_behind_nor_said_on_standard_error(runs):
+    processes, _, temporary = runs
+    assert [finished.stderr for finished in processes] == ["", ""]
+    assert os.listdir(str(temporary)) == []
+
+
+@pytest.mark.parametrize("arguments, status, said", [
+    (("--size", "huge"), 2, "huge"),
+    (("--steps", "0"), 2, "above 0"),
+    (("--recipe", "cake"), 1, "no such recipe"),
+    (("--set", "batch_size=none"), 1, "batch_size"),
+    (("--compare", "no such file.json"), 1, "no such file.json"),
+    (("--compare", __file__), 1, "not figures of this benchmark"),
+])
+def test_wrong_usage_is_refused_at_once(arguments, status, said):
+    finished = run("benchmark.py", *arguments, check=False)
+    assert finished.returncode == status
+    assert said in finished.stderr and "Traceback" not in finished.stderr
+
+
+def test_settings_that_do_not_fit_are_refused_with_the_reason():
+    finished = run("benchmark.py", *ARGUMENTS, *settings(seq_length=600), check=False)
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("error: seq_length 600 is longer than the 512 positions")
+
+
+def test_work_of_a_bert_base_step_is_what_one_counts_by_hand():
+    from benchmark_parts import train_flop
+    from modeling import BertConfig
+    # 85 million weights in the layers' kernels, each used twice forward and four times backward for every word piece;
+    # the attention's two products; a hundredth for the convolutions.
+    pieces = 26 * 180
+    by_hand = 6 * pieces * 12 * 12 * 768 ** 2 + 6 * pieces * 12 * 2 * 180 * 768 + 6 * pieces * 9 * 768 * 128
+    assert train_flop(BertConfig(vocab_size=30522), Settings(), 26, 180) == pytest.approx(by_hand, rel=1e-3)
+    assert by_hand == pytest.approx(2.48e12, rel=0.01)
+
+
+def test_work_of_a_batch_is_that_of_the_graphs_products():
+    """The shapes that the graph's products have when it runs, embeddings and pooler left out."""
+    import text_model
+    from benchmark_parts import forward_flop
+    from modeling import BertConfig
+    from runtime import tf
+    rows, length = 3, 180
+    config = BertConfig(vocab_size=50, **benchmark.SIZES["tiny"].bert)
+    with tf.Graph().as_default() as graph, tf.Session() as session:
+        holders = {name: tf.placeholder(tf.int32, [None, length]) for name in ("input_ids", "input_mask", "segment_ids")}
+        text_model.bert_cnn(holders, config, Settings())
+        products = [operation for operation in graph.get_operations()
+                    if "MatMul" in operation.type and "/embeddings/" not in operation.name and "/pooler/" not in operation.name]
+        assert products
+        shapes = [(tf.shape(product.inputs[0]), tf.shape(product.outputs[0])) for product in products]
+        session.run(tf.global_variables_initializer())
+        measured = session.run(shapes, {holder: np.ones([rows, length], np.int32) for holder in holders.values()})
+    counted = 0
+    for product, (left, result) in zip(products, measured):
+        transposed = any(product.get_attr(name) for name in ("transpose_a", "adj_x") if name in product.node_def.attr)
+        counted += 2 * np.prod(result.astype(np.int64)) * int(left[-2 if transposed else -1])
+    # The graph computes the convolutions' places at the end too, which no result uses.
+    assert forward_flop(config, Settings(), rows, length) == pytest.approx(counted, rel=0.01)

@@ -2,7 +2,6 @@
 """How fast this machine reads a corpus, trains and evaluates BERT-CNN, and at what share of its own peak.
 
     python3 benchmark.py [--size base|mini|tiny] [--steps N] [--recipe NAME] [--set KEY=VALUE ...]
-    python3 benchmark.py --start            also: how long until the first step of a second run on a corpus
     python3 benchmark.py --whole-run        also: what a full training on i2b2 2012 would take at most
     python3 benchmark.py --json FILE        keep the figures; --compare FILE shows them beside this run's
 
@@ -78,14 +77,13 @@ FIGURES = (
     Figure("wait_share", "training step: share of waiting for input", "%", 0.01),
     Figure("input_seconds", "input pipeline: time to make a batch", "ms", 1e-3),
     Figure("input_share", "input pipeline: share of a training step", "%", 0.01),
-    Figure("train_memory", "training: peak memory", "GB", 1e9),
     Figure("eval_flop", "evaluation batch: the model's products", "GFLOP", 1e9),
     Figure("eval_seconds", "evaluation batch", "s"),
     Figure("eval_flops", "evaluation batch: speed", "GFLOP/s", 1e9),
     Figure("eval_share", "evaluation batch: share of peak", "%", 0.01),
     Figure("eval_first_seconds", "evaluation batch: the first, with compilation", "s"),
-    Figure("start_seconds", "second start: until the first step is done", "s"),
-    Figure("start_memory", "second start: peak memory", "GB", 1e9),
+    Figure("start_seconds", "a run with cached features: until the first step is done", "s"),
+    Figure("train_memory", "a run: peak memory of training, evaluating and saving", "GB", 1e9),
     Figure("interval_seconds", "whole run: steps between two evaluations", "min", 60.0),
     Figure("evaluation_seconds", "whole run: an evaluation", "min", 60.0),
     Figure("run_seconds", "whole run: all epochs, at most", "h", 3600.0),
@@ -125,7 +123,6 @@ def parse_arguments():
     parser.add_argument("--recipe", metavar="NAME", default="paper", help=f"one of {', '.join(RECIPES)} (default: %(default)s)")
     parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], dest="assignments",
                         help="change a setting of the recipe; repeatable; keys: " + ", ".join(Settings._fields))
-    parser.add_argument("--start", action="store_true", help="also time a second run_i2b2.py train up to its first step")
     parser.add_argument("--whole-run", action="store_true", help="also tell what a full training on i2b2 2012 takes at most")
     parser.add_argument("--json", metavar="FILE", help="write all figures to FILE")
     parser.add_argument("--compare", metavar="FILE", help="show the figures of an earlier --json FILE beside this run's")
@@ -144,10 +141,9 @@ def measure(arguments, settings, folder):
     figures = in_child("features", corpus, bert, settings)
     say(f"{steps} training steps and {steps} evaluation batches")
     figures.update(in_child("model", corpus, bert, paths.ResultFolder(os.path.join(folder, "result")), settings, steps))
-    if arguments.start:
-        say("second start")
-        options = ["--recipe", arguments.recipe] + [word for text in arguments.assignments for word in ("--set", text)]
-        figures.update(in_child("start", corpus, bert, paths.ResultFolder(os.path.join(folder, "start")), options, time.time()))
+    say("a run of two steps and an evaluation")
+    options = ["--recipe", arguments.recipe] + [word for text in arguments.assignments for word in ("--set", text)]
+    figures.update(in_child("plain_run", corpus, bert, paths.ResultFolder(os.path.join(folder, "run")), options, time.time()))
     if arguments.whole_run:
         figures.update(whole_run(figures, settings))
     return machine, figures
@@ -233,11 +229,11 @@ def describe(record):
 
 def table(figures, earlier=None):
     """The figures for reading, one a line; with those of an earlier run and the ratio to them."""
-    rows = [f"{'':<52}{'now':>10}{'':9}{'earlier':>10}{'ratio':>8}"] if earlier else []
+    rows = [f"{'':<58}{'now':>10}{'':9}{'earlier':>10}{'ratio':>8}"] if earlier else []
     for figure in FIGURES:
         if figure.key in figures:
             value, before = figures[figure.key], (earlier or {}).get(figure.key)
-            row = f"{figure.label:<52}{number(value / figure.scale):>10} {figure.unit:<8}"
+            row = f"{figure.label:<58}{number(value / figure.scale):>10} {figure.unit:<8}"
             if before is not None:
                 row += f"{number(before / figure.scale):>10}"
             if before:

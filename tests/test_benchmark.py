@@ -21,7 +21,7 @@ def runs(tmp_path_factory):
     temporary = folder / "temporary"
     temporary.mkdir()
     with mock.patch.dict(os.environ, TMPDIR=str(temporary)):
-        first = run("benchmark.py", *ARGUMENTS, "--start", "--whole-run", "--json", files[0])
+        first = run("benchmark.py", *ARGUMENTS, "--whole-run", "--json", files[0])
         second = run("benchmark.py", *ARGUMENTS, *settings(batch_size=8, seq_length=64), "--recipe", "demo",
                      "--compare", files[0].name, "--json", files[1], cwd=folder)
     return (first, second), [json.loads(path.read_text(encoding="utf-8")) for path in files], temporary
@@ -58,7 +58,6 @@ def test_a_whole_run_is_the_sum_of_its_steps_and_evaluations(runs):
 def test_comparison_shows_both_runs_and_their_ratio(runs):
     (_, second), (before, now), _ = runs
     assert now["recipe"] == "demo" and now["settings"]["batch_size"] == 8
-    assert "start_seconds" not in now["figures"]
     line = next(line for line in second.stdout.split("\n") if line.startswith("training step: the model's products"))
     values = [record["figures"]["train_flop"] for record in (now, before)]
     assert [float(word) for word in line.split()[-4:] if word != "GFLOP"] == pytest.approx(

@@ -196,8 +196,8 @@ def third_party_imports(paths, local):
 
 
 def is_standard(name):
-    """Whether a module came with Python."""
-    if name in sys.builtin_module_names:
+    """Whether a module came with Python, be it only where Python runs on another system."""
+    if name in sys.builtin_module_names or name == "msvcrt":
         return True
     spec = importlib.util.find_spec(name)
     if spec is None or not spec.origin:

@@ -6,7 +6,8 @@
     OUT/assets/settings.json              the model's settings, and the labels in the order of `probabilities`
 
 The signature `serving_default` takes the arrays of `features.Features`, int32 [batch, seq_length] each, by their names
-(with the recipe `context` those of `packing.Batch`), and gives `probabilities`, float32 [batch, 8], and `label`, the most probable one as a string [batch].
+(with the recipe `context` those of `packing.Batch`), and gives `probabilities`, float32 [batch, 8], and `label`, the most
+probable one as a string [batch].
 """
 import contextlib
 import json

@@ -27,8 +27,8 @@ class Layers:
     precision : "float32" or "bfloat16", the type in which activations are multiplied and kept. Variables, their
         gradients, the residual sums' normalization, softmax and everything within a compiled chain are float32.
 
-    "float" below is that type. The dropout masks are a function of seed, step and place in the network, so that a continued run repeats an
-    uninterrupted one, and nothing random has to be kept from the forward to the backward pass.
+    "float" below is that type. The dropout masks are a function of seed, step and place in the network, so that a
+    continued run repeats an uninterrupted one, and nothing random has to be kept from the forward to the backward pass.
     """
 
     def __init__(self, xla=False, seed=None, step=None, precision="float32"):

@@ -43,7 +43,8 @@ def load_config(path):
     except (ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not the configuration of a BERT ({error}).")
     if entries.get("model_type", "bert") != "bert":
-        raise InputError(f"{path}: model_type is {entries['model_type']}; only BERT models fit (BERT, BioBERT, ClinicalBERT ...).")
+        raise InputError(f"{path}: model_type is {entries['model_type']}; only BERT models fit (BERT, BioBERT, "
+                         "ClinicalBERT ...).")
     if not str(entries.get("hidden_act", "gelu")).startswith("gelu"):
         raise InputError(f"{path}: hidden_act is {entries['hidden_act']}; this BERT uses gelu.")
     sizes = [key for key, value in config._asdict().items()

@@ -265,8 +265,8 @@ def demo(arguments):
     train(arguments)
     head = test(arguments)
     accuracy, always = head.intervals["pairs.accuracy"].value, head.baseline["pairs.accuracy"]
-    say(f"The toy labels {100 * accuracy:.1f} % of the synthetic TLINKs as they are; always answering {head.commonest}, the commonest "
-        f"label, would get {100 * always:.1f} %: {100 * (accuracy - always):+.1f} points.")
+    say(f"The toy labels {100 * accuracy:.1f} % of the synthetic TLINKs as they are; always answering {head.commonest}, the "
+        f"commonest label, would get {100 * always:.1f} %: {100 * (accuracy - always):+.1f} points.")
 
 
 def predict(arguments):

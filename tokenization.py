@@ -45,7 +45,8 @@ def load_vocab(path):
     vocab = {piece: number for number, piece in enumerate(pieces)}
     if len(vocab) < len(pieces):
         first = next(number for number, piece in enumerate(pieces) if vocab[piece] != number)
-        raise InputError(f"{path}: line {vocab[pieces[first]] + 1} repeats the word piece of line {first + 1}; the file is not a BERT vocabulary as released.")
+        raise InputError(f"{path}: line {vocab[pieces[first]] + 1} repeats the word piece of line {first + 1}; the file "
+                         "is not a BERT vocabulary as released.")
     missing = [piece for piece in (PAD, UNK, CLS, SEP) if piece not in vocab]
     if missing:
         raise InputError(f"{path}: lacks the special word pieces {', '.join(missing)}; it is not a BERT vocabulary.")

@@ -27,7 +27,8 @@ def plain_split(x, bias):
     return query / 2.0 ** 0.5, key, value
 
 
-MASK = np.where(np.arange(LENGTH) < 3, 0.0, -10000.0).astype(np.float32).reshape([1, 1, 1, LENGTH]) * np.ones([BATCH, 1, 1, 1], "f4")
+MASK = np.where(np.arange(LENGTH) < 3, 0.0, -10000.0).astype(np.float32).reshape([1, 1, 1, LENGTH])
+MASK = MASK * np.ones([BATCH, 1, 1, 1], np.float32)
 QUERY = [normal(BATCH, HEADS, LENGTH, 2) + number for number in range(3)]
 CASES = {
     "norm": (lambda layers, *a: layers.norm(*a), plain_norm, [normal(ROWS, WIDTH), 1 + normal(WIDTH), normal(WIDTH)]),

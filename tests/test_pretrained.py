@@ -112,7 +112,8 @@ def test_missing_and_misshapen_variables_are_named(google, weights, tmp_path):
     for folder in (google, huggingface(tmp_path / "hf", google, weights)):
         with pytest.raises(InputError) as caught:
             pretrained.load_weights(folder, shapes)
-        for words in ("layer_7/output/dense/bias (missing)", "pooler/dense/kernel (has shape [64, 64], the model needs [64, 65])"):
+        for words in ("layer_7/output/dense/bias (missing)",
+                      "pooler/dense/kernel (has shape [64, 64], the model needs [64, 65])"):
             assert words in str(caught.value)
 
 
@@ -138,7 +139,8 @@ def test_a_cut_off_google_checkpoint_is_refused(google, weights, tmp_path):
         pretrained.load_weights(folder, shapes_of(weights))
 
 
-@pytest.mark.parametrize("missing", ["vocab.txt", "bert_config.json", "bert_model.ckpt.index", "bert_model.ckpt.data-00000-of-00001"])
+@pytest.mark.parametrize("missing", ["vocab.txt", "bert_config.json", "bert_model.ckpt.index",
+                                     "bert_model.ckpt.data-00000-of-00001"])
 def test_a_missing_file_is_named_and_where_it_is_had(google, missing, tmp_path):
     shutil.copytree(google.root, str(tmp_path / "part"))
     (tmp_path / "part" / missing).unlink()

@@ -151,7 +151,8 @@ def test_a_broken_document_is_named_and_nothing_is_left_behind(corpus, bert, tmp
     broken = tmp_path / "corpus" / "2012-07-15.original-annotation.release" / "3.xml"
     broken.write_text(broken.read_text(encoding="utf-8").replace("</TAGS>", ""), encoding="utf-8")
     before = set(files_below(tmp_path))
-    finished = run("run_i2b2.py", "train", "--corpus", tmp_path / "corpus", "--bert", bert, "--result", tmp_path / "result", check=False)
+    finished = run("run_i2b2.py", "train", "--corpus", tmp_path / "corpus", "--bert", bert, "--result", tmp_path / "result",
+                   check=False)
     assert finished.returncode == 1 and "3.xml" in finished.stderr and len(finished.stderr.splitlines()) == 1
     assert set(files_below(tmp_path)) == before
 

@@ -5,7 +5,8 @@ from hypothesis import given, strategies as st
 from errors import InputError
 from tokenization import WordPieceTokenizer, load_vocab
 
-PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "pain", "##ful", "Pain", "cafe", "café", ".", ",", "-", "x", "##x", "中", "2"]
+PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "pain", "##ful", "Pain", "cafe", "café", ".", ",", "-",
+          "x", "##x", "中", "2"]
 
 
 def tokenizer(do_lower_case=True):

@@ -1,6 +1,6 @@
 """The set-up: which Python it takes, what it says without one, and that the requirements are complete."""
 import ast
-import importlib.util
+import importlib.machinery
 import os
 import re
 import shutil
@@ -199,12 +199,13 @@ def is_standard(name):
     """Whether a module came with Python, be it only where Python runs on another system."""
     if name in sys.builtin_module_names or name == "msvcrt":
         return True
-    spec = importlib.util.find_spec(name)
+    # Not importlib.util: what TensorFlow 1.14 leaves in sys.modules makes that fail.
+    spec = importlib.machinery.PathFinder.find_spec(name)
     if spec is None or not spec.origin:
         return False
     standard = os.path.realpath(sysconfig.get_paths()["stdlib"]) + os.sep
     origin = os.path.realpath(spec.origin)
-    return spec.origin == "frozen" or (origin.startswith(standard) and "site-packages" not in origin)
+    return origin.startswith(standard) and "site-packages" not in origin
 
 
 @pytest.mark.parametrize("python_version", sorted(RUNTIMES))

@@ -154,7 +154,7 @@ def test_signals_a_twin_and_damaged_files(own_corpus, bert, tmp_path):
         flip(data)
     shutil.rmtree(str(own_corpus / "features"))
     with training("fourth") as fourth:
-        fourth.wait_until(lambda: "at most" in fourth.output() and newest_step(result) == 3)
+        fourth.wait_until(lambda: "at most" in fourth.output() and newest_step(result) > 2)
         status, output = fourth.end(signal.SIGINT, signal.SIGINT)
     assert status == 130 and "Traceback" not in output
     assert "no other is left, so training begins anew" in output and "train: features of 24 examples made" in output

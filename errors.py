@@ -59,7 +59,13 @@ def run_main(main):
     import interrupts
     try:
         with interrupts.watched():
-            status = main() or 0
+            try:
+                status = main() or 0
+            except Exception as error:
+                # A signal may have come while a library was at work that makes an error of its own of it.
+                if interrupts.pending() is None:
+                    raise
+                raise Interrupted("interrupted", interrupts.pending()) from error
     except InputError as error:
         status = report(error)
     except Interrupted as interrupt:

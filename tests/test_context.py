@@ -292,16 +292,16 @@ def test_evaluation_batches_give_every_row_back_in_order():
 
 def test_a_links_logits_do_not_depend_on_the_links_beside_it():
     """The markers of other TLINKs are neither seen by the text nor by a TLINK's own."""
-    chosen = RECIPE._replace(num_filters=4, hidden_dim=4)
+    chosen = RECIPE._replace(num_filters=4, hidden_dim=32)
     made = features_of(many(12))
     passes = packing.pack(made, chosen)[:1]
     alone = [passes[0]._replace(rows=[row]) for row in passes[0].rows]
     config = BertConfig(len(VOCABULARY), 8, 2, 2, 16, 256, initializer_range=0.5)
     with tf.Graph().as_default(), tf.Session() as session:
+        tf.set_random_seed(0)
         feed = {name: tf.placeholder(tf.int32, [None, 2] if name in ("link_markers", "link_kinds") else [None] * array.ndim)
                 for name, array in batching.inputs_of(packing.arrays(made, passes, chosen)).items()}
         logits = text_model.bert_cnn(feed, config, chosen)
-        tf.set_random_seed(0)
         session.run(tf.global_variables_initializer())
         together, apart = (session.run(logits, {feed[name]: array for name, array in batching.inputs_of(
             packing.arrays(made, some, chosen)).items()}) for some in (passes, alone))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 import bootstrap
-import offsets
+import mentions
 from labels import LABELS, MERGED_LABELS
 from predictions import MERGING
 
@@ -122,7 +122,7 @@ def _places(document):
     ends = np.array([match.end() for match in re.finditer(r"\S+", document.text)], int)
     sections = {mention.id for mention in document.mentions if mention.tag == "SECTIME"}
     places = {}
-    for identifier, (begin, end) in offsets.spans(document).items():
+    for identifier, (begin, end) in mentions.spans(document).items():
         if identifier not in sections:
             first, last = np.searchsorted(ends, [begin, end - 1], side="right")
             places[identifier] = (int(first), int(last))

@@ -109,8 +109,9 @@ def full_batch(count, vocab_size, settings):
         return text
     positions = np.broadcast_to(np.arange(settings.seq_length, dtype=np.int32), ids.shape)
     pairs, passes = np.zeros([count, 2], np.int32), np.arange(count, dtype=np.int32) // links
-    return packing.Batch(ids, text.input_mask, text.segment_ids, positions, np.zeros_like(ids), passes, pairs, pairs, passes * 0,
-                         pairs + np.array([0, settings.seq_length], np.int32), label_ids)
+    return packing.Batch(ids, text.input_mask, text.segment_ids, positions, np.zeros_like(ids), passes, pairs, pairs,
+                         np.zeros([count, packing.UNITS], np.int32), pairs + np.array([0, settings.seq_length], np.int32),
+                         label_ids)
 
 
 def in_order(logits, rows):

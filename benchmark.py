@@ -4,9 +4,11 @@
     python3 benchmark.py [--size base|mini|tiny] [--steps N] [--recipe NAME] [--set KEY=VALUE ...]
     python3 benchmark.py --whole-run        also: what a full training on i2b2 2012 would take at most
     python3 benchmark.py --json FILE        keep the figures; --compare FILE shows them beside this run's
+    python3 benchmark.py --recipe context --against paper --corpus DIR --bert DIR --seeds N --result DIR
+                                            instead: both recipes trained and tested, what each reaches and how fast
 
-Needs neither corpus nor BERT: notes, vocabulary and weights are random, made in a temporary folder (some 4 GB at
-BERT-base's size, most of it the run's checkpoints). Each part (benchmark_parts.py) runs in a process of its own, so
+But for the last, it needs neither corpus nor BERT: notes, vocabulary and weights are random, made in a temporary folder
+(some 4 GB at BERT-base's size, most of it the run's checkpoints). Each part (benchmark_parts.py) runs in a process of its own, so
 that its peak memory is its own.
 
 The peak is what TensorFlow reaches at the matrix products of a Transformer layer alone, in the session, threads and
@@ -26,6 +28,7 @@ import time
 from typing import NamedTuple
 
 import paths
+from batching import steps_of
 from console import say
 from errors import InputError, run_main
 from files import write_atomically
@@ -48,7 +51,7 @@ SIZES = {
     "tiny": Size(dict(num_hidden_layers=2, hidden_size=128, num_attention_heads=2, intermediate_size=512), 31, 15),
 }
 # i2b2 2012: TLINKs with a type in its training and test documents.
-TRAIN_EXAMPLES, DEV_EXAMPLES = 33800, 27700
+TRAIN_EXAMPLES, TEST_EXAMPLES = 33800, 27700
 
 
 class Figure(NamedTuple):
@@ -72,6 +75,7 @@ FIGURES = (
     Figure("train_flop", "training step: the model's products", "GFLOP", 1e9),
     Figure("train_seconds", "training step", "s"),
     Figure("train_flops", "training step: speed", "GFLOP/s", 1e9),
+    Figure("train_tlinks", "training step: TLINKs per second", "1/s"),
     Figure("train_share", "training step: share of peak", "%", 0.01),
     Figure("train_first_seconds", "training step: the first, with compilation", "s"),
     Figure("wait_share", "training step: share of waiting for input", "%", 0.01),
@@ -80,6 +84,7 @@ FIGURES = (
     Figure("eval_flop", "evaluation batch: the model's products", "GFLOP", 1e9),
     Figure("eval_seconds", "evaluation batch", "s"),
     Figure("eval_flops", "evaluation batch: speed", "GFLOP/s", 1e9),
+    Figure("eval_tlinks", "evaluation batch: TLINKs per second", "1/s"),
     Figure("eval_share", "evaluation batch: share of peak", "%", 0.01),
     Figure("eval_first_seconds", "evaluation batch: the first, with compilation", "s"),
     Figure("start_seconds", "a run with cached features: until the first step is done", "s"),
@@ -94,6 +99,8 @@ def main():
     arguments = parse_arguments()
     require_libraries()
     settings = settings_for(arguments.recipe, arguments.assignments)
+    if arguments.against:
+        return compare_recipes(arguments, settings)
     earlier = read_record(arguments.compare) if arguments.compare else None
     record = {"size": arguments.size, "recipe": arguments.recipe, "settings": settings._asdict()}
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
@@ -126,7 +133,30 @@ def parse_arguments():
     parser.add_argument("--whole-run", action="store_true", help="also tell what a full training on i2b2 2012 takes at most")
     parser.add_argument("--json", metavar="FILE", help="write all figures to FILE")
     parser.add_argument("--compare", metavar="FILE", help="show the figures of an earlier --json FILE beside this run's")
+    race = parser.add_argument_group("another recipe beside --recipe")
+    race.add_argument("--against", metavar="NAME", choices=list(RECIPES), help="train and test both, with the same dev documents")
+    race.add_argument("--corpus", metavar="DIR", default=paths.SAMPLE_CORPUS, help="corpus folder (default: %(default)s)")
+    race.add_argument("--bert", metavar="DIR", help="BERT folder (default: the sample's toy BERT)")
+    race.add_argument("--result", metavar="DIR", default=os.path.join(paths.DEFAULT_RESULT, "race"),
+                      help="where the result folders go; what is finished there is not run again (default: %(default)s)")
+    race.add_argument("--seeds", metavar="N", type=positive, default=1, help="seeds 0 to N-1 (default: %(default)s)")
     return parser.parse_args()
+
+
+def compare_recipes(arguments, settings):
+    """Train and test both recipes; see `race`."""
+    import race
+    import sample_corpus
+    recipes = (arguments.against, arguments.recipe)
+    if len(set(recipes)) == 1:
+        raise InputError(f"--against {arguments.against} is the recipe itself; name another one with --recipe.")
+    # Both are chosen on the same documents: those that --recipe holds out.
+    assignments = [f"dev={settings.dev}"] + arguments.assignments
+    settings_for(arguments.against, assignments)
+    bert = arguments.bert or sample_corpus.toy_bert()
+    pairs = race.race(recipes, assignments, arguments.seeds, arguments.corpus, bert, arguments.result)
+    say("")
+    say(race.table(recipes, pairs))
 
 
 # ------------------------------------------------------------------------------------------------------ measuring
@@ -188,20 +218,33 @@ def whole_run(figures, settings):
     An upper bound: all dev examples are taken to differ (the same words in the same note are evaluated once), and
     patience not to end the run.
     """
-    steps = settings.num_epochs * math.ceil(TRAIN_EXAMPLES / settings.batch_size)
+    train, dev = whole_run_examples(settings)
+    epoch, steps = steps_of(train, settings._replace(max_steps=0))
+    interval = settings.evaluate_every or epoch
     # With upstream's selection, the training batch of the moment is evaluated too.
-    evaluated = DEV_EXAMPLES + (settings.batch_size if settings.selection == "upstream" else 0)
-    evaluation = evaluated / settings.eval_batch_size * figures["eval_seconds"]
-    return {"interval_seconds": settings.evaluate_every * figures["train_seconds"], "evaluation_seconds": evaluation,
-            "run_seconds": steps * figures["train_seconds"] + math.ceil(steps / settings.evaluate_every) * evaluation}
+    evaluated = dev + (settings.batch_size if settings.selection == "upstream" else 0)
+    evaluation = evaluated / figures["eval_tlinks"]
+    step = settings.batch_size / figures["train_tlinks"]
+    return {"interval_seconds": interval * step, "evaluation_seconds": evaluation,
+            "run_seconds": steps * step + math.ceil(steps / interval) * evaluation}
+
+
+def whole_run_examples(settings):
+    """(training examples, dev examples) of i2b2 2012."""
+    if settings.dev == "test":
+        return TRAIN_EXAMPLES, TEST_EXAMPLES
+    held_out = round(TRAIN_EXAMPLES * float(settings.dev))
+    return TRAIN_EXAMPLES - held_out, held_out
 
 
 # ------------------------------------------------------------------------------------------------------ reporting
 
 def whole_run_note(settings):
     """What the figures of `whole_run` rest on."""
-    return (f"Whole run: {TRAIN_EXAMPLES:,} training examples, {settings.num_epochs} epochs, an evaluation every "
-            f"{settings.evaluate_every} steps of {settings.batch_size} on {DEV_EXAMPLES:,} dev examples.\nHow many of these "
+    train, dev = whole_run_examples(settings)
+    every = f"{settings.evaluate_every} steps of {settings.batch_size}" if settings.evaluate_every else "epoch"
+    return (f"Whole run: {train:,} training examples, {settings.num_epochs} epochs, an evaluation every {every} on {dev:,} dev "
+            "examples.\nHow many of these "
             "differ cannot be told without the corpus: all are taken to, an upper bound, and patience to end nothing early.")
 
 

@@ -14,6 +14,8 @@ import sys
 import time
 from unittest import mock
 
+import numpy as np
+
 import batching
 import inputs
 import protocol
@@ -168,12 +170,11 @@ class Stopwatch(tf.train.SessionRunHook):
     def after_run(self, run_context, run_values):
         seconds = time.perf_counter() - self._began
         session = run_context.session
-        rows, length = self._batches.at(self._step).input_ids.shape
         if self._step > self._steps:
             self._waits.append((waited(run_values.run_metadata, self._input_names), seconds))
         elif self._step:
-            flop = train_flop(self._config, self._settings, rows, length)
-            self._train.append(self._timing(seconds, flop, session))
+            batch = self._batches.at(self._step)
+            self._train.append(self._timing(seconds, train_flop(self._config, self._settings, batch), batch, session))
             self._evaluate.append(self._timing_of_evaluation(session))
         else:
             self._first = {"train_first_seconds": seconds, "eval_first_seconds": self._evaluation_seconds(session)}
@@ -193,17 +194,18 @@ class Stopwatch(tf.train.SessionRunHook):
         return dict(found, wait_share=sum(waits) / sum(seconds))
 
     def _timing_of_evaluation(self, session):
-        rows, length = self._dev.input_ids.shape
-        return self._timing(self._evaluation_seconds(session), forward_flop(self._config, self._settings, rows, length), session)
+        flop = forward_flop(self._config, self._settings, self._dev)
+        return self._timing(self._evaluation_seconds(session), flop, self._dev, session)
 
     def _evaluation_seconds(self, session):
         return timed(lambda: self._hook.evaluation.logits(session, self._dev))[0]
 
-    def _timing(self, seconds, flop, session):
-        """What the time of some work is worth, given the peak before it and after it."""
+    def _timing(self, seconds, flop, batch, session):
+        """What the time of some work on a batch is worth, given the peak before it and after it."""
         before, self._before = self._before, self._peak.measure(session)
         speed = flop / seconds
-        return {"seconds": seconds, "flop": flop, "flops": speed, "share": speed / ((before + self._before) / 2)}
+        return {"seconds": seconds, "flop": flop, "flops": speed, "tlinks": len(batch.label_ids) / seconds,
+                "share": speed / ((before + self._before) / 2)}
 
 
 class Peak:
@@ -251,16 +253,18 @@ def random_variable(name, shape, deviation, precision):
     return tf.get_variable(name, initializer=start_value, trainable=False, collections=[tf.GraphKeys.LOCAL_VARIABLES])
 
 
-def forward_flop(config, settings, rows, length):
+def forward_flop(config, settings, batch):
     """FLOP of the model's matrix products, forward; a product [n, k] x [k, m] counts as 2 n k m.
 
-    With R = rows * length, width H, inner width I, number of layers L, filters F, width D of the dense layer:
+    With R = rows * length, width H, inner width I, number of layers L, filters F, width D of the dense layer, P of what
+    it reads, and E examples:
 
         query, key, value, attention's output        L * 2 R H * 4 H
         both halves of the feed-forward network      L * 2 R H * 2 I
         scores and weighted sums of all heads        L * 2 R H * 2 length
         convolution of width w, valid places only    2 rows (length - w + 1) w H F
-        the two dense layers of the classifier       2 rows D (F * number of widths + 8)
+        giving each example its pass' convolutions   2 E rows (length - w + 1) F for width w, where passes are shared
+        the two dense layers of the classifier       2 E D (P + 8)
 
     Looking up embeddings counts 0, and so does all work by elements, and BERT's pooler, which BERT-CNN does not use.
 
@@ -268,18 +272,21 @@ def forward_flop(config, settings, rows, length):
     ----------
     config : modeling.BertConfig
     settings : settings.Settings
-    rows, length : shape of the batch.
+    batch : features.Features or packing.Batch.
     """
-    width = config.hidden_size
+    rows, length = batch.input_ids.shape
+    examples, width = len(batch.label_ids), config.hidden_size
     layer = 2 * rows * length * width * (4 * width + 2 * config.intermediate_size + 2 * length)
-    convolutions = sum(2 * rows * (length - size + 1) * size * width * settings.num_filters for size in settings.filter_sizes)
-    pooled = settings.num_filters * len(settings.filter_sizes)
-    return config.num_hidden_layers * layer + convolutions + 2 * rows * settings.hidden_dim * (pooled + len(LABELS))
+    times = 2 * settings.num_filters * rows * (length + 1 - np.array(settings.filter_sizes))
+    convolutions = (times * np.array(settings.filter_sizes) * width).sum()
+    given = examples * times.sum() if settings.context else 0
+    (read, _), (_, labels) = (training.model_shapes(config, settings)[name] for name in ("fc1/kernel", "logits/kernel"))
+    return int(config.num_hidden_layers * layer + convolutions + given + 2 * examples * settings.hidden_dim * (read + labels))
 
 
-def train_flop(config, settings, rows, length):
+def train_flop(config, settings, batch):
     """FLOP of a training step: backward, each product of the forward pass has two, by its input and by its kernel."""
-    return 3 * forward_flop(config, settings, rows, length)
+    return 3 * forward_flop(config, settings, batch)
 
 
 def seconds_of_input(batches):

@@ -9,8 +9,9 @@ import bisect
 import re
 from typing import NamedTuple
 
-import offsets
+import mentions
 from data_process_i2b2 import Tlink
+from sentences import sentence_starts
 
 ALL, NEAR, SECTIONS = "all", "near", "sections"
 KINDS = (ALL, NEAR, SECTIONS)
@@ -19,11 +20,6 @@ KINDS = (ALL, NEAR, SECTIONS)
 # system :", "COURSE IN HOSPITAL :".
 HOSPITAL_COURSE = re.compile(r"^[^:\n]{0,40}\b(?:hospital (?:course|stay)|course (?:in|of|during) (?:the )?hospital\w*)\b"
                              r"[^:\n]{0,40}:", re.IGNORECASE | re.MULTILINE)
-
-# A sentence ends at a line break, which the corpus has after each, or at a full stop before a capital or a digit.
-SENTENCE_END = re.compile(r"\n|[.!?]+[\"')\]]*\s+(?=[\"'(\[]*[A-Z0-9])")
-# Full stops that end no sentence: of a title, of an initial, of a list's number.
-NO_END = re.compile(r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|vs|No|Fig|approx)|\b[A-Z]|(?:^|\n)\s*[0-9]{1,2})\s?\.\s+\Z")
 
 
 class Pair(NamedTuple):
@@ -66,7 +62,7 @@ def linked(document, chosen):
 def near_pairs(document):
     """(from_id, to_id) of events and times in the same and in neighbouring sentences; not of two times."""
     starts = sentence_starts(document.text)
-    spans = offsets.spans(document)
+    spans = mentions.spans(document)
     tags = {mention.id: mention.tag for mention in document.mentions if mention.tag != "SECTIME" and mention.id in spans}
     ordered = sorted(tags, key=lambda identifier: spans[identifier])
     sentence = {identifier: bisect.bisect_right(starts, spans[identifier][0]) for identifier in ordered}
@@ -82,19 +78,6 @@ def near_pairs(document):
     return found
 
 
-def sentence_starts(text):
-    """Offsets at which the sentences of a text begin, headings and items of lists among them; blank ones are none."""
-    starts, begin = [], 0
-    for match in SENTENCE_END.finditer(text):
-        if match.group() == "\n" or not NO_END.search(text[max(0, match.end() - 40):match.end()]):
-            if text[begin:match.end()].strip():
-                starts.append(begin)
-                begin = match.end()
-    if text[begin:].strip() or not starts:
-        starts.append(begin)
-    return starts
-
-
 # ------------------------------------------------------------------------------------------------- section times
 
 def section_pairs(document):
@@ -107,7 +90,7 @@ def section_pairs(document):
         return []
     only = next(iter(times.values()))
     history, course = times.get("ADMISSION", only), times.get("DISCHARGE", only)
-    spans = offsets.spans(document)
+    spans = mentions.spans(document)
     heading = HOSPITAL_COURSE.search(document.text)
     turn = heading.start() if heading else len(document.text)
     return [(mention.id, history if spans.get(mention.id, (0,))[0] < turn else course)

@@ -3,6 +3,7 @@
 A note is tokenized once; an example is then two ranges of its word pieces and the typed markers of its two mentions.
 What the model reads of it, and which examples it reads together, is decided by `packing`.
 """
+import bisect
 from typing import NamedTuple
 
 import numpy as np
@@ -10,10 +11,11 @@ import numpy as np
 import mentions
 from features import Digest, cached, label_ids
 from labels import LABELS
+from sentences import headings, sentence_starts
 from tokenization import CLS, PAD, SEP
 
 # Raised whenever the same documents would give other arrays, so that no older cache is taken for a new one.
-FORMAT = 1
+FORMAT = 2
 
 NOWHERE = (-1, -1)  # the range of a mention without a place in the text
 
@@ -30,15 +32,18 @@ class NotePlaces(NamedTuple):
     note: np.ndarray        # [examples] number of the note
     ranges: np.ndarray      # [examples, 2, 2] of `from` and `to`: first piece and the one after the last, in the note
     kinds: np.ndarray       # [examples, 2] of `from` and `to`: index into mentions.KINDS
+    headings: np.ndarray    # [examples, 2, 2] of the headings above `from` and `to`: as `ranges`
+    sentences: np.ndarray   # [examples, 2] of `from` and `to`: number of the sentence in the note; -1 without a place
+    orders: np.ndarray      # [examples, 2] of `from` and `to`: how many mentions of the note begin before; -1 likewise
     label_ids: np.ndarray   # [examples] index into LABELS
 
     def rows(self, chosen):
         """The features of some examples (a slice or an array of row numbers), in that order, with all the notes."""
-        return self._replace(**{name: getattr(self, name)[chosen] for name in ("note", "ranges", "kinds", "label_ids")})
+        return self._replace(**{name: getattr(self, name)[chosen] for name in self._fields[self._fields.index("note"):]})
 
     def keys(self):
-        """What the model's input depends on, a row an example: int32 [examples, 7]."""
-        return np.concatenate([self.note[:, None], self.ranges.reshape(-1, 4), self.kinds], axis=1)
+        """What the model's input depends on, a row an example: int32 [examples, 11]."""
+        return np.concatenate([self.note[:, None], self.ranges.reshape(-1, 4), self.kinds, self.sentences, self.orders], axis=1)
 
 
 def make_features(documents, examples, tokenizer):
@@ -54,25 +59,33 @@ def make_features(documents, examples, tokenizer):
     -------
     NotePlaces
     """
-    encoded, numbers, found, spans = [], {}, {}, {}
+    encoded, numbers, found, spans, counters = [], {}, {}, {}, {}
     for document in documents:
         numbers[document.name] = len(encoded)
         ids, spans[document.name] = tokenizer.spans(document.text)
         encoded.append(ids)
         found[document.name] = mentions.places(document)
-    note, ranges, kinds = [], [], []
+        begins = sorted(begin for begin, _ in mentions.spans(document).values())
+        counters[document.name] = (sentence_starts(document.text), begins, headings(document.text))
+    note, ranges, kinds, above, sentences, orders = [], [], [], [], [], []
     for example in examples:
         sides = [mentions.place_of(identifier, found[example.document]) for identifier in (example.from_id, example.to_id)]
         note.append(numbers[example.document])
         ranges.append([piece_range(side.span, spans[example.document]) for side in sides])
         kinds.append([side.kind for side in sides])
+        starts, begins, of_note = counters[example.document]
+        above.append([piece_range(heading_above(side.span, of_note), spans[example.document])
+                      for side in sides])
+        sentences.append([bisect.bisect_right(starts, side.span[0]) if side.span else -1 for side in sides])
+        orders.append([bisect.bisect_left(begins, side.span[0]) if side.span else -1 for side in sides])
     return NotePlaces(
         pieces=np.concatenate(encoded + [np.zeros(0, np.int32)]),
         notes=np.cumsum([0] + [len(ids) for ids in encoded]).astype(np.int32),
         special=np.array([tokenizer.vocab[piece] for piece in (CLS, SEP, PAD)], np.int32), markers=marker_ids(tokenizer.vocab),
-        note=np.array(note, np.int32), ranges=np.array(ranges, np.int32).reshape(-1, SIDES, 2),
-        kinds=np.array(kinds, np.int32).reshape(-1, SIDES),
-        label_ids=label_ids(examples))
+        note=np.array(note, np.int32), label_ids=label_ids(examples),
+        **{name: np.array(values, np.int32).reshape(-1, SIDES, 2) for name, values in (("ranges", ranges), ("headings", above))},
+        **{name: np.array(values, np.int32).reshape(-1, SIDES)
+           for name, values in (("kinds", kinds), ("sentences", sentences), ("orders", orders))})
 
 
 def cached_features(documents, examples, tokenizer, settings, folder, split):
@@ -96,6 +109,14 @@ def mention_texts(document):
     """All that the features take from a document's mentions, as texts."""
     return [str(part) for mention in document.mentions
             for part in (mention.tag, mention.type, mention.id, mention.start, mention.end, mention.text)]
+
+
+def heading_above(span, of_note):
+    """The last of a note's headings that ends before a span, or None; spans in characters."""
+    if span is None:
+        return None
+    number = bisect.bisect_right([end for _, end in of_note], span[0])
+    return of_note[number - 1] if number else None
 
 
 def piece_range(span, pieces):

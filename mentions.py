@@ -40,6 +40,13 @@ def places(document):
     return found
 
 
+def spans(document):
+    """(begin, end) in `document.text` of each mention that has a place there: dict of id -> (int, int), end exclusive."""
+    found = places(document)
+    ids = {mention.id for mention in document.mentions}
+    return {identifier: place.span for identifier, place in found.items() if identifier in ids and place.span}
+
+
 def place_of(identifier, found):
     """The Place of a TLINK's side, among those `places` found; one without a span where the document has no such mention."""
     name = identifier.lower()

@@ -70,7 +70,8 @@ class BertModel:
 
     Attributes
     ----------
-    sequence_output : float (of the layers' precision) [B, S, H], the last layer.
+    layer_outputs : list of float (of the layers' precision) [B, S, H], every layer's.
+    sequence_output : the last of them.
     pooled_output : float32 [B, H], the [CLS] position through the pooler (kept for the checkpoint's sake; BERT-CNN
         reads the sequence).
     """
@@ -88,11 +89,13 @@ class BertModel:
                 seen, seer = group_ids[:, None, None, :], group_ids[:, None, :, None]
                 visible *= tf.cast(tf.logical_or(tf.equal(seen, 0), tf.equal(seen, seer)), tf.int32)
             mask = (1.0 - tf.cast(visible, tf.float32)) * -10000.0
+            self.layer_outputs = []
             with tf.variable_scope("encoder"):
                 for number in range(config.num_hidden_layers):
                     with tf.variable_scope(f"layer_{number}"):
                         hidden = self._layer(hidden, mask)
-            self.sequence_output = tf.reshape(hidden, [self._batch, self._length, config.hidden_size])
+                        self.layer_outputs.append(tf.reshape(hidden, [self._batch, self._length, config.hidden_size]))
+            self.sequence_output = self.layer_outputs[-1]
             with tf.variable_scope("pooler"):
                 kernel, bias = self._dense_variables("dense", config.hidden_size, config.hidden_size)
                 self.pooled_output = tf.tanh(tf.matmul(tf.cast(self.sequence_output[:, 0], tf.float32), kernel) + bias)

@@ -64,6 +64,30 @@ def warmup_and_decay(peak, global_step, total_steps, warmup):
     return tf.where(step < warmup_steps, peak * step / warmup_steps, decayed)
 
 
+def averaged(operation, decay):
+    """A training step that also moves an average of the weights (Polyak and Juditsky 1992).
+
+    It begins at the start values; a step `a` steps ago counts with (1 - decay) decay^a.
+
+    Parameters
+    ----------
+    operation : the training step.
+    decay : float below 1.
+
+    Returns
+    -------
+    (operation, dict of name of a trainable variable -> variable with its average, named `VARIABLE/average`)
+    """
+    with tf.control_dependencies([operation]):
+        averages, moves = {}, []
+        for variable in tf.trainable_variables():
+            name, shape = variable.op.name, variable.shape.as_list()
+            average = tf.get_variable(name + "/average", initializer=variable.initialized_value(), trainable=False)
+            averages[name] = average
+            moves.append(average.assign_add((1.0 - decay) * (variable.read_value() - average)))
+    return tf.group(*moves), averages
+
+
 def adamw(pairs, rate, head_rate, weight_decay, global_step):
     """One step of AdamW as BERT was trained with: no bias correction, decay beside the adaptive step.
 

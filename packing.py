@@ -1,8 +1,9 @@
 """Which stretches of a note the model reads, and which TLINKs it reads them for.
 
 A TLINK needs `context` word pieces on each side of its two mentions: one stretch of text, or two where the mentions are
-far apart. TLINKs whose stretches fit into `seq_length` pieces together share a pass, `links_per_pass` at most. With
-`markers=inserted` there is one TLINK to a pass, its markers stand in the text:
+far apart; with `headings`, those above the mentions besides. TLINKs whose stretches fit into `seq_length` pieces
+together share a pass, `links_per_pass` at most. With `markers=inserted` there is one TLINK to a pass, its markers stand
+in the text:
 
     piece       [CLS] ... ( pain ) on [SEP] ... [ admission ] ... [SEP] [PAD]
     group_ids     0    0  0   0  0  0    0   0  0      0      0  0    0    -1
@@ -24,6 +25,8 @@ import numpy as np
 
 FARTHEST = 8
 DISTANCES = 2 + 2 * FARTHEST
+HEADING_PIECES = 8  # of a heading, from its beginning
+UNITS = 3  # of distance: word pieces, sentences, mentions
 MULTIPLE = 16  # lengths are rounded up to a multiple of this: XLA compiles anew for every length
 
 
@@ -46,8 +49,8 @@ class Batch(NamedTuple):
     link_passes: np.ndarray    # [examples] the pass
     link_markers: np.ndarray   # [examples, 2] where the (opening) markers of `from` and `to` stand in it
     link_kinds: np.ndarray     # [examples, 2] index into mentions.KINDS
-    link_distances: np.ndarray  # [examples] from `from` to `to`, see `distances`
-    link_stretches: np.ndarray  # [examples, 2] the part of it that the convolutions are pooled over, end exclusive
+    link_distances: np.ndarray  # [examples, 3] from `from` to `to` in word pieces, sentences and mentions, see `distances`
+    link_stretches: np.ndarray  # [examples, 2] the part of it around the mentions: the convolutions are pooled over it
     label_ids: np.ndarray      # [examples] index into LABELS
 
 
@@ -65,7 +68,7 @@ def pack(features, settings):
     last = features.ranges.max(axis=(1, 2))
     for row in np.lexsort((np.arange(len(last)), last, features.note)):
         note = int(features.note[row])
-        own = stretches_of(features.ranges[row], int(lengths[note]), settings)
+        own = with_headings(stretches_of(features.ranges[row], int(lengths[note]), settings), features.headings[row], settings)
         if passes and passes[-1].note == note and len(passes[-1].rows) < settings.links_per_pass:
             joined = merged(passes[-1].stretches + own)
             if size(joined, len(passes[-1].rows) + 1, settings) <= settings.seq_length:
@@ -95,6 +98,18 @@ def stretches_of(ranges, length, settings):
     # Only the first pieces of mentions as long as that.
     room = (settings.seq_length - size([], 1, settings)) // len(placed) - 1
     return merged([(begin, min(begin + room, end)) for begin, end in placed])
+
+
+def with_headings(stretches, headings, settings):
+    """The stretches of one example and, where the settings ask for them and they fit, the headings above its mentions.
+
+    headings : int [2, 2], of `from` and `to`: first piece and the one after the last; negative without one.
+    """
+    if not settings.headings:
+        return stretches
+    heads = [(int(begin), min(int(end), int(begin) + HEADING_PIECES)) for begin, end in headings if begin >= 0]
+    joined = merged(stretches + heads)
+    return joined if size(joined, 1, settings) <= settings.seq_length else stretches
 
 
 def merged(stretches):
@@ -142,26 +157,27 @@ def arrays(features, passes, settings):
     return Batch(input_ids, input_mask, segment_ids, position_ids, group_ids,
                  np.repeat(np.arange(len(passes)), [len(one.rows) for one in passes]).astype(np.int32),
                  np.concatenate([row.markers for row in laid_out]).astype(np.int32),
-                 features.kinds[rows], distances(features.ranges[rows]),
+                 features.kinds[rows], np.stack([distances(places[rows]) for places in (
+                     features.ranges[:, :, 0], features.sentences, features.orders)], axis=1),
                  np.concatenate([row.stretches for row in laid_out]).astype(np.int32), features.label_ids[rows])
 
 
-def distances(ranges):
-    """How far apart the two mentions of each example begin, and in which order, in powers of two.
+def distances(places):
+    """How far apart the two mentions of each example are, and in which order, in powers of two.
 
     Parameters
     ----------
-    ranges : int32 [examples, 2, 2] of context.NotePlaces.
+    places : int32 [examples, 2] of `from` and `to`, in any unit; negative without a place.
 
     Returns
     -------
-    int32 [examples], below DISTANCES: 0 where one has no place, 1 for the same first piece, 2 + n for `to` 2^n pieces or
-    more after `from`, and 2 + FARTHEST + n for as many before it.
+    int32 [examples], below DISTANCES: 0 where one has no place, 1 for the same place, 2 + n for `to` 2^n units or more
+    after `from`, and 2 + FARTHEST + n for as many before it.
     """
-    apart = ranges[:, 1, 0] - ranges[:, 0, 0]
+    apart = places[:, 1] - places[:, 0]
     power = np.minimum(np.log2(np.maximum(np.abs(apart), 1)).astype(np.int32), FARTHEST - 1)
     result = np.where(apart == 0, 1, 2 + power + FARTHEST * (apart < 0))
-    return np.where(ranges[:, :, 0].min(axis=1) < 0, 0, result).astype(np.int32)
+    return np.where(places.min(axis=1) < 0, 0, result).astype(np.int32)
 
 
 class Row(NamedTuple):

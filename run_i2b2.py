@@ -210,12 +210,16 @@ def test(arguments):
     say("3/4 features")
     features = inputs.split_features(corpus, bert, settings, "test")
     say(f"4/4 testing {result.best} on {len(features.label_ids)} examples")
+    predicting = time.time()
     logits = training.predict(features, bert.config, settings, result.best)
+    predicted = time.time()
+    say(f"{len(logits) / (predicted - predicting):.1f} TLINKs/s")
     log_probabilities = text_model.log_probabilities(logits)
     scores, text = results.write_results(result, corpus.test.examples, log_probabilities)
     record.setdefault("recipe", arguments.recipe or "paper")
     record.setdefault("settings", settings._asdict())
-    record["test"] = {"ended": results.now(), "seconds": round(time.time() - began, 1), "corpus": corpus.fingerprint,
+    record["test"] = {"ended": results.now(), "seconds": round(time.time() - began, 1),
+                      "predict_seconds": round(predicted - predicting, 3), "corpus": corpus.fingerprint,
                       "bert": bert.fingerprint, "versions": results.versions()}
     results.write_run(result, record)
     say("")
@@ -257,10 +261,8 @@ def demo(arguments):
     say("This is a toy: a tiny BERT with random weights, trained for a minute or two on synthetic notes. "
         "It shows that everything works; its scores say nothing about real notes.")
     if arguments.bert is None:
-        from sample_corpus import make_tiny_bert
-        arguments.bert = paths.SAMPLE_BERT
-        if not os.path.isfile(paths.BertFolder(arguments.bert).google_checkpoint + ".index"):
-            make_tiny_bert(arguments.bert)
+        from sample_corpus import toy_bert
+        arguments.bert = toy_bert()
         say(f"tiny BERT -> {arguments.bert}")
     train(arguments)
     head = test(arguments)

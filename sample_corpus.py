@@ -23,7 +23,7 @@ from xml.sax.saxutils import quoteattr
 import sample_phrases as phrases
 from errors import run_main
 from files import write_atomically
-from paths import SAMPLE_CORPUS, BertFolder, CorpusFolder
+from paths import SAMPLE_BERT, SAMPLE_CORPUS, BertFolder, CorpusFolder
 
 TRAIN_DOCUMENTS = tuple(str(number) for number in range(9001, 9031))
 TEST_DOCUMENTS = tuple(str(number) for number in range(9501, 9511))
@@ -389,6 +389,13 @@ TINY_CONFIG = {
     "num_attention_heads": 2, "num_hidden_layers": 2, "type_vocab_size": 2,
 }
 MAX_PIECES = 2500
+
+
+def toy_bert():
+    """The folder of the sample corpus' BERT, made the first time."""
+    if not os.path.isfile(BertFolder(SAMPLE_BERT).google_checkpoint + ".index"):
+        make_tiny_bert(SAMPLE_BERT)
+    return SAMPLE_BERT
 
 
 def make_tiny_bert(folder, seed=0):

@@ -5,7 +5,7 @@ from labels import LABELS
 from layers import Layers
 from mentions import KINDS
 from modeling import BertModel
-from packing import DISTANCES
+from packing import DISTANCES, UNITS
 from runtime import tf
 
 
@@ -29,7 +29,7 @@ def bert_cnn(features, config, settings, layers=None):
                      features.get("position_ids"), features.get("group_ids"))
     convolved = convolve(bert.sequence_output, settings.filter_sizes, settings.num_filters, layers)
     if settings.context:
-        pooled = tf.concat(read_links(bert.sequence_output, convolved, features, settings), axis=1)
+        pooled = tf.concat(read_links(spread(bert.layer_outputs, settings.marker_states), convolved, features, settings), axis=1)
     else:
         pooled = tf.concat([tf.reduce_max(values, axis=1) + bias for values, bias in convolved], axis=1)
     hidden = dense(pooled, settings.hidden_dim, "fc1")
@@ -72,23 +72,29 @@ def convolve(sequence, widths, filters, layers):
     return convolved
 
 
-def read_links(sequence, convolved, features, settings):
+def spread(layers, count):
+    """So many of the layers, evenly spread, the last one among them; early layers tell more of words and syntax."""
+    count = min(count, len(layers))
+    return [layers[len(layers) * number // count - 1] for number in range(1, count + 1)]
+
+
+def read_links(states, convolved, features, settings):
     """What the classifier reads of each example of a packing.Batch.
 
     Parameters
     ----------
-    sequence : float [passes, length, hidden].
-    convolved : what `convolve` made of it.
+    states : list of float [passes, length, hidden], the layers whose states at the markers are read.
+    convolved : what `convolve` made of the last layer.
     features : dict of the tensors of packing.Batch.
 
     Returns
     -------
-    list of float32 [examples, any]: the maxima of the convolutions over the example's part of the text; with
-    `marker_states` the states of its two markers; with `link_kinds` the kinds of its mentions and their distance, one-hot.
+    list of float32 [examples, any]: the maxima of the convolutions over the example's part of the text; the states
+    of its two markers; with `link_kinds` the kinds of its mentions and their distances, one-hot.
     """
-    passes, length = features["link_passes"], tf.shape(sequence)[1]
+    passes, (count, length) = features["link_passes"], tf.unstack(tf.shape(features["input_ids"]))
     # Rows are taken by a product: TensorFlow 1.14 warns of the sparse gradient that tf.gather has.
-    of_pass = tf.one_hot(passes, tf.shape(sequence)[0])
+    of_pass = tf.one_hot(passes, count)
     begin, end = features["link_stretches"][:, :1], features["link_stretches"][:, 1:]
     parts = []
     for width, (values, bias) in zip(settings.filter_sizes, convolved):
@@ -98,13 +104,12 @@ def read_links(sequence, convolved, features, settings):
         inside = tf.logical_and(times >= first, times <= tf.maximum(end - width, first))
         inside = (1.0 - tf.cast(inside, tf.float32))[:, :, None] * -10000.0
         parts.append(tf.reduce_max(tf.tensordot(of_pass, values, 1) + inside, axis=1) + bias)
-    if settings.marker_states:
-        for side in (0, 1):
-            places = tf.stack([passes, features["link_markers"][:, side]], axis=1)
-            parts.append(tf.cast(tf.gather_nd(sequence, places), tf.float32))
+    for side in (0, 1):
+        places = tf.stack([passes, features["link_markers"][:, side]], axis=1)
+        parts += [tf.cast(tf.gather_nd(layer, places), tf.float32) for layer in states]
     if settings.link_kinds:
         parts += [tf.one_hot(features["link_kinds"][:, side], len(KINDS)) for side in (0, 1)]
-        parts.append(tf.one_hot(features["link_distances"], DISTANCES))
+        parts += [tf.one_hot(features["link_distances"][:, unit], DISTANCES) for unit in range(UNITS)]
     return parts
 
 
@@ -121,9 +126,15 @@ def variable(name, shape):
     return tf.get_variable(name, shape, initializer=tf.glorot_uniform_initializer())
 
 
-def cross_entropy(logits, label_ids):
-    """Softmax cross-entropy of each example: float32 [batch]."""
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(logits=logits, labels=label_ids)
+def cross_entropy(logits, label_ids, smoothing=0.0):
+    """Softmax cross-entropy of each example: float32 [batch].
+
+    smoothing : the share of the label that is spread evenly over all labels (Szegedy et al. 2016).
+    """
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(logits=logits, labels=label_ids)
+    if not smoothing:
+        return losses
+    return (1.0 - smoothing) * losses - smoothing * tf.reduce_mean(tf.nn.log_softmax(logits), axis=1)
 
 
 def log_probabilities(logits):

@@ -4,7 +4,7 @@ from html import escape
 from typing import NamedTuple
 
 import html_page
-import offsets
+import mentions
 import timeline
 
 WARNING = ("This page holds the text of a patient's note. Keep it where the note itself may be kept; do not mail, publish or "
@@ -60,7 +60,7 @@ def names_of(document):
 
 def note_html(document, numbers):
     """The text, its mentions marked; where some overlap, each stretch is marked for all that cover it."""
-    spans = offsets.spans(document)
+    spans = mentions.spans(document)
     tags = {mention.id: mention.tag for mention in document.mentions}
     borders = sorted({0, len(document.text)}.union(*spans.values()))
     pieces = []

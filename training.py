@@ -52,8 +52,8 @@ def input_shapes(batch):
     """Shapes of the model's inputs: dict of name -> TensorShape. Rows are any number, and so is the length of passes."""
     shapes = {}
     for name, array in inputs_of(batch).items():
-        pairs = array.shape[1:] == (2,)
-        columns = array.shape[1:] if pairs or isinstance(batch, Features) else [None] * (array.ndim - 1)
+        fixed = isinstance(batch, Features) or name.startswith("link_")
+        columns = array.shape[1:] if fixed else [None] * (array.ndim - 1)
         shapes[name] = tf.TensorShape([None, *columns])
     return shapes
 
@@ -72,12 +72,18 @@ def model_fn(features, labels, mode, params):
 
     step = tf.train.get_global_step()
     logits = text_model.bert_cnn(features, config, settings, tower(config, settings, step))
-    loss = tf.reduce_mean(text_model.cross_entropy(logits, labels))
+    loss = tf.reduce_mean(text_model.cross_entropy(logits, labels, settings.smoothing))
     operation, norm, rate = optimization.train_op(loss, settings, step, params["total_steps"])
     hook = params["hook"]
     hook.training_tensors = {"loss": loss, "accuracy": accuracy(logits, labels), "gradient_norm": norm, "learning_rate": rate}
-    hook.evaluation = evaluation_graph(config, settings, {name: tensor.shape for name, tensor in features.items()})
-    hook.best_saver = tf.train.Saver(tf.global_variables(), max_to_keep=1)
+    kept = {variable.op.name: variable for variable in tf.global_variables()}
+    if settings.averaging:
+        operation, averages = optimization.averaged(operation, settings.averaging)
+        kept.update(averages)
+    shapes = {name: tensor.shape for name, tensor in features.items()}
+    hook.evaluation = evaluation_graph(config, settings, shapes, lambda getter, name, *rest, **more: (
+        kept.get(name) if name in kept else getter(name, *rest, **more)))
+    hook.best_saver = tf.train.Saver(kept, max_to_keep=1)
     hook.create_state()
     hook.state_saver = tf.train.Saver(tf.global_variables(), max_to_keep=1)
     if hook.continues:
@@ -131,17 +137,20 @@ class EvaluationGraph:
         return session.run(self.output, {self.inputs[name]: array for name, array in inputs_of(batch).items()})
 
 
-def evaluation_graph(config, settings, shapes, reuse=True):
-    """Build the EvaluationGraph for inputs of these shapes, over the variables that are there with `reuse`."""
+def evaluation_graph(config, settings, shapes, getter=None):
+    """Build the EvaluationGraph for inputs of these shapes.
+
+    getter : custom_getter of its variables, for those of a training graph; None makes new ones.
+    """
     inputs = {name: tf.placeholder(tf.int32, shape, name=f"evaluation/{name}") for name, shape in shapes.items()}
-    with tf.variable_scope(tf.get_variable_scope(), reuse=reuse):
+    with tf.variable_scope(tf.get_variable_scope(), custom_getter=getter):
         return EvaluationGraph(inputs, text_model.bert_cnn(inputs, config, settings, tower(config, settings)))
 
 
 def standalone_graph(config, settings):
     """Build an EvaluationGraph with variables of its own, without XLA, which compiles anew for every size of a batch."""
     shapes = input_shapes(full_batch(1, config.vocab_size, settings))
-    return evaluation_graph(config, settings._replace(xla="off"), shapes, reuse=False)
+    return evaluation_graph(config, settings._replace(xla="off"), shapes)
 
 
 def model_shapes(config, settings):

@@ -96,8 +96,10 @@ def test_disks_are_told_apart_and_what_is_written_counts(tmp_path, monkeypatch):
     result = ResultFolder(str(tmp_path / "result"))
     shapes = {"bert/embeddings": [1000, 100], "bert/pooler/dense/kernel": [100, 100]}
     one, = needs.rooms(corpus, Settings(), result, shapes, steps=0)
-    checkpoint = needs.checkpoint_bytes(shapes)
+    checkpoint = needs.checkpoint_bytes(shapes, Settings())
     assert checkpoint == pytest.approx(4 * (3 * 100000 + 10000), abs=3000)
+    averaged = needs.checkpoint_bytes(shapes, Settings(averaging=0.9))
+    assert averaged - checkpoint == pytest.approx(4 * 110000, abs=3000)
     assert one.needed == 4 * checkpoint + 2 * needs.features_bytes(100, 180)
     assert one.free == pytest.approx(files.free_bytes(str(tmp_path)), rel=0.1)
     (tmp_path / "result/checkpoints/i2b2").mkdir(parents=True)

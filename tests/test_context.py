@@ -14,6 +14,7 @@ import mentions
 import packing
 import paths
 import text_model
+import training
 from data_process_i2b2 import Document, Mention, Tlink, examples, read_document
 from errors import InputError
 from features import unique_rows
@@ -171,7 +172,7 @@ def test_links_to_what_has_no_place_in_the_text(changes, target, tags):
     expected = PIECES[int(context.marker_ids(VOCABULARY)[1, mentions.KINDS.index(kind), 0])]
     place = batch.link_markers[0, 1]
     assert shown(batch)[place] == (expected if changes is INSERTED else "[CLS]")
-    assert batch.link_kinds[0, 1] == mentions.KINDS.index(kind) and batch.link_distances.tolist() == [0]
+    assert batch.link_kinds[0, 1] == mentions.KINDS.index(kind) and batch.link_distances[:, 0].tolist() == [0]
     assert batch.position_ids[0, place] == (0 if changes is ATTACHED else 1)
     assert "pain" in shown(batch)
 
@@ -184,8 +185,26 @@ def test_a_literal_finds_its_section_time():
 def test_far_mentions_are_shown_in_two_stretches():
     text = "pain " + "the " * 300 + "fever"
     batch = batch_of(document(text, [(0, 4), (len(text) - 5, len(text))], [("E0", "E1")]), context=3, **ATTACHED)
-    assert batch.link_distances.tolist() == [2 + packing.FARTHEST - 1]
+    assert batch.link_distances[:, 0].tolist() == [2 + packing.FARTHEST - 1]
     assert shown(batch)[:-2] == ["[CLS]", "pain", "the", "the", "the", "[SEP]", "the", "the", "the", "fever", "[SEP]"]
+
+
+SECTIONS = "the scan :\n" + "was " * 20 + "pain was was .\nadmission :\n" + "the " * 40 + "fever was was ."
+
+
+@pytest.mark.parametrize("changes, expected", [
+    (dict(headings=True), "the scan [SEP] was was pain was was [SEP] admission [SEP] the the fever was was [SEP]"),
+    (dict(headings=False), "was was pain was was [SEP] the the fever was was [SEP]"),
+    (dict(headings=True, seq_length=16), "was was pain was was [SEP] the the fever was was [SEP]"),  # no room for both
+])
+def test_headings_above_the_mentions_are_shown_where_they_fit(changes, expected):
+    begin, far = SECTIONS.index("pain"), SECTIONS.index("fever")
+    batch = batch_of(document(SECTIONS, [(begin, begin + 4), (far, far + 5)], [("E0", "E1")]),
+                     **ATTACHED, **dict(dict(context=2), **changes))
+    assert " ".join(shown(batch)[1:-2]) == expected
+    # The convolutions are pooled over the text around the mentions alone.
+    first, last = batch.link_stretches[0]
+    assert shown(batch)[first] == "was" and shown(batch)[last - 1] == "was"
 
 
 def test_mentions_longer_than_a_pass_show_their_first_pieces():
@@ -299,8 +318,8 @@ def test_a_links_logits_do_not_depend_on_the_links_beside_it():
     config = BertConfig(len(VOCABULARY), 8, 2, 2, 16, 256, initializer_range=0.5)
     with tf.Graph().as_default(), tf.Session() as session:
         tf.set_random_seed(0)
-        feed = {name: tf.placeholder(tf.int32, [None, 2] if name in ("link_markers", "link_kinds") else [None] * array.ndim)
-                for name, array in batching.inputs_of(packing.arrays(made, passes, chosen)).items()}
+        feed = {name: tf.placeholder(tf.int32, shape)
+                for name, shape in training.input_shapes(packing.arrays(made, passes, chosen)).items()}
         logits = text_model.bert_cnn(feed, config, chosen)
         session.run(tf.global_variables_initializer())
         together, apart = (session.run(logits, {feed[name]: array for name, array in batching.inputs_of(

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 import optimization
+import text_model
 from runtime import tf
 from settings import Settings
 
@@ -91,3 +92,30 @@ def test_repeated_words_count_once_each_in_the_norm():
         assert session.run(optimization.global_norm([gradient])) == pytest.approx(np.sqrt(6))
         np.testing.assert_array_equal(session.run(optimization.dense_gradient(gradient, table)),
                                       [[0, 0], [2, 2], [0, 0], [1, 1], [0, 0]])
+
+
+def test_the_average_of_the_weights_follows_them_from_their_start(problem):
+    """Fed start values, as a pre-trained BERT's are, are where the average begins."""
+    (start, _), decay, rate = problem, 0.9, 0.5
+    with tf.Graph().as_default(), tf.Session() as session:
+        weights = tf.get_variable("weights", initializer=tf.zeros([3, 4]))
+        operation, averages = optimization.averaged(weights.assign_sub(rate * weights), decay)
+        assert list(averages) == ["weights"] and averages["weights"].op.name == "weights/average"
+        session.run(tf.global_variables_initializer(), {weights.initial_value: start[0]})
+        expected, value = start[0].astype(np.float64), start[0].astype(np.float64)
+        for _ in range(STEPS):
+            session.run(operation)
+            value = value * (1 - rate)
+            expected = decay * expected + (1 - decay) * value
+            np.testing.assert_allclose(session.run(averages["weights"]), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_smoothed_labels_are_a_mixture_with_the_uniform_distribution(smoothing):
+    logits = np.random.RandomState(0).normal(size=(5, 8)).astype(np.float32)
+    labels = np.array([0, 3, 7, 7, 2], np.int32)
+    target = (1 - smoothing) * np.eye(8)[labels] + smoothing / 8
+    expected = -(target * text_model.log_probabilities(logits)).sum(axis=1)
+    with tf.Graph().as_default(), tf.Session() as session:
+        found = session.run(text_model.cross_entropy(tf.constant(logits), tf.constant(labels), smoothing))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)

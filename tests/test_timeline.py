@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, strategies
 
 import candidates
-import offsets
+import mentions
+import sentences
 import timeline
 from data_process_i2b2 import Document, Mention, Tlink
 from labels import LABELS, MERGE
@@ -44,16 +45,15 @@ def note(words="cough rash stroke fever fell home", times=("2001-02-20", "2001-0
 @pytest.mark.parametrize("shift, drift", [(0, 0), (1, 0), (2, 0), (1, 3), (1, -7)])
 def test_mentions_are_found_where_the_file_counts_otherwise_and_where_it_drifts(shift, drift):
     document = note(shift=shift, drift=drift)
-    spans = offsets.spans(document)
+    spans = mentions.spans(document)
     assert {identifier: NOTE[begin:end] for identifier, (begin, end) in spans.items()} == {
         mention.id: mention.text for mention in document.mentions}
 
 
-def test_a_mention_that_is_nowhere_near_stays_where_its_offsets_say_or_has_no_place():
-    mentions = note().mentions + (
-        Mention("EVENT", "E7", 30, 40, "not there", "", {}), Mention("EVENT", "E8", 9000, 9010, "cough", "", {}),
-        Mention("EVENT", "E9", None, 3, "cough", "", {}))
-    spans = offsets.spans(Document("D", NOTE, mentions, ()))
+def test_a_mention_whose_words_are_nowhere_stays_where_its_offsets_say_or_has_no_place():
+    added = (Mention("EVENT", "E7", 30, 40, "not there", "", {}), Mention("EVENT", "E8", 9000, 9010, "not there", "", {}),
+             Mention("EVENT", "E9", None, 3, "not there", "", {}))
+    spans = mentions.spans(Document("D", NOTE, note().mentions + added, ()))
     assert spans["E7"] == (29, 39) and "E8" not in spans and "E9" not in spans
 
 
@@ -61,7 +61,7 @@ def test_a_mention_that_is_nowhere_near_stays_where_its_offsets_say_or_has_no_pl
 
 def test_sentences_end_at_line_breaks_and_full_stops_but_not_in_abbreviations():
     text = "Plan :\n1 . Rest at home , t.i.d. if needed. He agreed ! (He did.) Dr. A. Who came , T 38.5 .\n\nEnd"
-    starts = candidates.sentence_starts(text)
+    starts = sentences.sentence_starts(text)
     assert [" ".join(text[begin:end].split()) for begin, end in zip(starts, starts[1:] + [None])] == [
         "Plan :", "1 . Rest at home , t.i.d. if needed.", "He agreed !", "(He did.)", "Dr. A. Who came , T 38.5 .", "End"]
 

@@ -1,0 +1,27 @@
+"""Where the sentences of a note begin, and its headings."""
+import re
+
+# A sentence ends at a line break, which the corpus has after each, or at a full stop before a capital or a digit.
+SENTENCE_END = re.compile(r"\n|[.!?]+[\"')\]]*\s+(?=[\"'(\[]*[A-Z0-9])")
+# Full stops that end no sentence: of a title, of an initial, of a list's number.
+NO_END = re.compile(r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|vs|No|Fig|approx)|\b[A-Z]|(?:^|\n)\s*[0-9]{1,2})\s?\.\s+\Z")
+# A heading stands on a line of its own and ends in a colon: "HISTORY OF PRESENT ILLNESS :".
+HEADING = re.compile(r"^[^\S\n]*(\S[^:\n]{1,60}?)\s?:[^\S\n]*$", re.MULTILINE)
+
+
+def sentence_starts(text):
+    """Offsets at which the sentences of a text begin, headings and items of lists among them; blank ones are none."""
+    starts, begin = [], 0
+    for match in SENTENCE_END.finditer(text):
+        if match.group() == "\n" or not NO_END.search(text[max(0, match.end() - 40):match.end()]):
+            if text[begin:match.end()].strip():
+                starts.append(begin)
+                begin = match.end()
+    if text[begin:].strip() or not starts:
+        starts.append(begin)
+    return starts
+
+
+def headings(text):
+    """(begin, end) of a text's headings, without their colons, in order."""
+    return [match.span(1) for match in HEADING.finditer(text)]

@@ -90,8 +90,11 @@ def drop_server():
 def merged(function, *tensors):
     """What `function(strategy, *tensors)` returns, called once for all devices of this machine.
 
-    In it each of the tensors, scalars or of any shape, stands for those of all devices.
+    In it each of the tensors stands for those of all devices.
     """
+    if tf.VERSION.startswith("2."):
+        # TensorFlow 2.15 would rewrite the source of what it calls here.
+        function = tf.autograph.experimental.do_not_convert(function)
     return tf.distribute.get_replica_context().merge_call(function, args=tensors)
 
 

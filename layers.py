@@ -60,9 +60,13 @@ class Layers:
         """Matrix product of activations and a kernel: x float [R, any], kernel float32 [any, width]."""
         return tf.matmul(tf.cast(x, self._type), tf.cast(kernel, self._type))
 
-    def dropout(self, x, rate):
-        """`x`, [examples, ...], with each element zeroed with probability `rate` and the others scaled by 1 / (1 - rate)."""
-        rate, place = self._place(rate, tf.shape(x), self._share and self._share.examples_before)
+    def dropout(self, x, rate, of_examples=False):
+        """`x` with each element zeroed with probability `rate` and the others scaled by 1 / (1 - rate).
+
+        x : [R, any], or with `of_examples` a row for each example.
+        """
+        before = self._share and (self._share.examples_before if of_examples else self._share.rows_before(tf.shape(x)[0]))
+        rate, place = self._place(rate, tf.shape(x), before)
         if not rate:
             return x
         drop = self._fused(("dropout", rate, x.dtype), lambda x, *place: dropped(x, rate, *place),

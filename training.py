@@ -3,6 +3,7 @@
 The training protocol itself (when to evaluate, what to keep, when to end) is in `protocol.py`.
 """
 import tempfile
+import time
 import warnings
 
 import numpy as np
@@ -18,6 +19,7 @@ from devices import ONE_DEVICE
 from errors import InputError
 from features import Features, unique_rows
 from layers import Layers, Share
+from machines import SILENCE
 from pretrained import check_variables, load_weights
 from runtime import CHECKPOINT_ERRORS, session_config, tf
 
@@ -292,6 +294,12 @@ def run_estimator(hook, batches, bert, settings, folder, devices=ONE_DEVICE, sta
             # TensorFlow's one way into training on several machines; nothing is evaluated by it.
             try:
                 tf.estimator.train_and_evaluate(runner, tf.estimator.TrainSpec(input_fn), tf.estimator.EvalSpec(input_fn))
+            except tf.errors.OpError as error:
+                # The loss of a machine breaks TensorFlow's sums, too: who watches it ends this process with the better message.
+                time.sleep(SILENCE)
+                reason = str(error).split("\n")[0][:200]
+                raise InputError(f"the machines cannot go on together ({type(error).__name__}: {reason}). The same commands "
+                                 "continue from the last saved state.")
             finally:
                 several.drop_server()
 

@@ -54,8 +54,8 @@ def choose(settings, cluster):
     machines = len(cluster.addresses)
     if machines > 1:
         if settings.devices:
-            raise InputError("--set devices: on several machines every visible GPU takes part; leave the setting out, and choose "
-                             "GPUs with the environment variable CUDA_VISIBLE_DEVICES.")
+            raise InputError("--set devices: on several machines every visible GPU takes part; leave the setting out, and "
+                             "choose GPUs with the environment variable CUDA_VISIBLE_DEVICES.")
         strategy = tf.distribute.experimental.MultiWorkerMirroredStrategy()
         return Devices(strategy, cluster.number, machines, max(gpus, 1), 1)
     if gpus and settings.devices > gpus:
@@ -80,7 +80,7 @@ def cluster_unseen(unseen):
 
 
 def drop_server():
-    """Let go of the server that training on several machines started: when Python ends, 1.14's would end with a traceback."""
+    """Let go of the server for several machines: at Python's end, TensorFlow 1.14's would print a traceback."""
     from tensorflow.python.distribute import distribute_coordinator
     vars(distribute_coordinator._thread_local).pop("server", None)  # pylint: disable=protected-access
 

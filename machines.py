@@ -1,8 +1,9 @@
 """Several machines that train together: who they are (TF_CONFIG), that they do the same, and that none is lost unnoticed.
 
-TensorFlow's own traffic goes through the ports of TF_CONFIG. It neither tells of a machine that is gone nor ends waiting for
-it, so the machines are connected besides: each one to the chief, at the port after the chief's. Over that connection go, once
-and as lines of JSON, what a machine is about to train and where the chief begins; then, both ways, a beat every few seconds.
+TensorFlow's own traffic goes through the ports of TF_CONFIG. It neither tells of a machine that is gone nor ends waiting
+for it, so the machines are connected besides: each one to the chief, at the port after the chief's. Over that connection
+go, once and as lines of JSON, what a machine is about to train and where the chief begins; then, both ways, a beat every
+few seconds.
 """
 import contextlib
 import json
@@ -20,7 +21,7 @@ BEAT = 5.0        # seconds between two signs of life
 SILENCE = 30.0    # seconds without one after which a machine counts as lost
 ALIVE, FAREWELL = b".", b"!"
 
-EXAMPLE = ('{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": {"type": "worker", "index": 0}}')
+EXAMPLE = '{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": {"type": "worker", "index": 0}}'
 
 
 class Cluster(NamedTuple):
@@ -60,8 +61,9 @@ def parse(text):
     if not isinstance(config, dict) or not isinstance(config.get("cluster", {}), dict):
         raise wrong("it is not an object with the objects `cluster` and `task`")
     jobs, task = config.get("cluster", {}), config.get("task", {})
-    if set(jobs) - {"chief", "worker"}:
-        raise wrong(f"the cluster has the job {sorted(set(jobs) - {'chief', 'worker'})[0]}; only `chief` and `worker` train here")
+    others = sorted(set(jobs) - {"chief", "worker"})
+    if others:
+        raise wrong(f"the cluster has the job {others[0]}; only `chief` and `worker` train here")
     for job, addresses in jobs.items():
         if not isinstance(addresses, list) or not all(map(is_address, addresses)):
             raise wrong(f"`{job}` of the cluster is not a list of \"host:port\"")
@@ -82,8 +84,8 @@ def parse(text):
 
 def wrong(reason):
     """The InputError for a TF_CONFIG that is of no use."""
-    return InputError(f"the environment variable TF_CONFIG is not usable: {reason}. It looks like {EXAMPLE}, with another index "
-                      "on each machine; `unset TF_CONFIG` trains on this machine alone.")
+    return InputError(f"the environment variable TF_CONFIG is not usable: {reason}. It looks like {EXAMPLE}, with another "
+                      "index on each machine; `unset TF_CONFIG` trains on this machine alone.")
 
 
 def is_address(text):
@@ -95,17 +97,13 @@ def is_address(text):
 class Machines:
     """The connections of one machine of a Cluster; without others, as for ALONE, all of this does nothing.
 
-    Parameters
-    ----------
-    cluster : Cluster
-    lost : called with a message when a machine is lost, from a thread; ends the process.
+    While machines are watched, the loss of one ends this process with exit status 1 and a line that names it.
     """
 
-    def __init__(self, cluster, lost=None):
+    def __init__(self, cluster):
         self.cluster = cluster
         self.count = len(cluster.addresses)
         self.is_chief = cluster.number == 0
-        self._lost = lost or end_process
         self.all_know = False  # whether all have agreed on ending
         self._others = {}
         self._listeners = []
@@ -154,7 +152,7 @@ class Machines:
             self._close()
 
     def tell(self, **told):
-        """The chief's: tell the others where training begins, or that there is nothing to do; from here on they are watched."""
+        """The chief's: tell the others where training begins, or that nothing is to do; from here on they are watched."""
         for connection in self._others.values():
             send(connection, told)
         self._watch()
@@ -169,8 +167,8 @@ class Machines:
             try:
                 door.bind(("", port))
             except OSError as error:
-                raise InputError(f"port {port}, the one after the chief's in TF_CONFIG, cannot be used ({error.strerror}); the "
-                                 "machines meet there: end what uses it, or choose another port for the chief.")
+                raise InputError(f"port {port}, the one after the chief's in TF_CONFIG, cannot be used ({error.strerror}); "
+                                 "the machines meet there: end what uses it, or choose another port for the chief.")
             door.listen(self.count)
             say(f"waiting for {self.count - 1} other machine{'s' if self.count > 2 else ''} at port {port} ...")
             begun = time.time()
@@ -179,9 +177,10 @@ class Machines:
                 try:
                     connection, _ = door.accept()
                 except socket.timeout:
-                    missing = [name for number, name in enumerate(self.cluster.names) if number and number not in self._others]
-                    raise InputError(f"within {WAIT / 60:.0f} minutes nothing came from {', '.join(missing)}. Give the same command "
-                                     f"on every machine, each with its own TF_CONFIG; port {port} here must be open to them.")
+                    missing = [self.cluster.names[number] for number in range(1, self.count) if number not in self._others]
+                    raise InputError(f"within {WAIT / 60:.0f} minutes nothing came from {', '.join(missing)}. Give the same "
+                                     f"command on every machine, each with its own TF_CONFIG; port {port} here must be open "
+                                     "to them.")
                 self._receive_one(connection, about, difference)
 
     def _receive_one(self, connection, about, difference):
@@ -193,8 +192,8 @@ class Machines:
             return
         other = difference(hello["about"], about)
         if other:
-            refusal = (f"{self.cluster.names[number]} is about to train something else than the chief: {'; '.join(other)}. Give "
-                       "the same command on all machines, with the same corpus and BERT.")
+            refusal = (f"{self.cluster.names[number]} is about to train something else than the chief: {'; '.join(other)}. "
+                       "Give the same command on all machines, with the same corpus and BERT.")
             for told in list(self._others.values()) + [connection]:
                 send(told, {"refused": refusal})
             raise InputError(refusal)
@@ -210,9 +209,9 @@ class Machines:
                 return socket.create_connection(place, SILENCE)
             except OSError as error:
                 if time.time() - begun > WAIT:
-                    raise InputError(f"{self.cluster.names[0]} could not be reached at port {place[1]} within {WAIT / 60:.0f} minutes "
-                                     f"({error.strerror or error}). Give the same command there; that port must be open to this "
-                                     "machine.")
+                    raise InputError(f"{self.cluster.names[0]} could not be reached at port {place[1]} within "
+                                     f"{WAIT / 60:.0f} minutes ({error.strerror or error}). Give the same command there; that "
+                                     "port must be open to this machine.")
             if not said:
                 say(f"waiting for {self.cluster.names[0]} at port {place[1]} ...")
                 said = True
@@ -244,8 +243,8 @@ class Machines:
         except OSError:
             received = b""
         if not received and not self._leaving.is_set():
-            self._lost(f"{self.cluster.names[number]} has ended or cannot be reached; if it ended, what it printed says why. "
-                       "Training ends on all machines; the same commands continue from the last saved state.")
+            end_process(f"{self.cluster.names[number]} has ended or cannot be reached; if it ended, what it printed says "
+                        "why. Training ends on all machines; the same commands continue from the last saved state.")
 
     @contextlib.contextmanager
     def _farewell(self):

@@ -31,8 +31,8 @@ def train_op(loss, settings, global_step, total_steps):
     rate = tf.constant(settings.learning_rate, tf.float32)
     # The name scope gives the two beta powers the names they have in upstream's checkpoints.
     with tf.name_scope("optimizer/"):
-        operation = tf.train.AdamOptimizer(rate).apply_gradients([(gradient * scale, variable) for gradient, variable in pairs],
-                                                                 global_step)
+        operation = tf.train.AdamOptimizer(rate).apply_gradients(
+            [(gradient * scale, variable) for gradient, variable in pairs], global_step)
     return operation, norm, rate
 
 

@@ -349,4 +349,5 @@ def agree(agreement, session, machines, ends, signal_number):
 
 def interrupted(step, signal_number):
     """The exception that ends a training after a signal."""
-    return Interrupted(f"interrupted at step {step}, the state is saved; the same command continues from there", signal_number)
+    return Interrupted(f"interrupted at step {step}, the state is saved; the same command continues from there",
+                       signal_number)

@@ -217,8 +217,8 @@ def follow(corpus, bert, settings, machines, record):
         if "finished" in told:
             say(told["finished"])
             return
-        say(f"4/4 fine-tuning from step {told['step']}, each step shared by {sharing.count} devices; {machines.cluster.names[0]} "
-            "keeps the results")
+        say(f"4/4 fine-tuning from step {told['step']}, each step shared by {sharing.count} devices; "
+            f"{machines.cluster.names[0]} keeps the results")
         training.follow(batches, bert, settings, told["step"], machines, sharing)
     say(f"finished; {machines.cluster.names[0]} has the results")
 

@@ -261,7 +261,8 @@ def train(batches, dev, bert, settings, result, state=None, machines=None, devic
     """
     if devices.strategy is not None and state is None:
         # The start values are a function of seed and graph, so the graph of one device makes them.
-        run_estimator(protocol.StartingPoint(batches, dev, settings, result, None), batches, bert, settings, result.checkpoints)
+        start = protocol.StartingPoint(batches, dev, settings, result, None)
+        run_estimator(start, batches, bert, settings, result.checkpoints)
         state = checkpoints.states(result.checkpoints)[0]
     hook = protocol.TrainingProtocol(batches, dev, settings, result, state, machines)
     run_estimator(hook, batches, bert, settings, result.checkpoints, devices, state.step if state else 0)
@@ -295,7 +296,7 @@ def run_estimator(hook, batches, bert, settings, folder, devices=ONE_DEVICE, sta
             try:
                 tf.estimator.train_and_evaluate(runner, tf.estimator.TrainSpec(input_fn), tf.estimator.EvalSpec(input_fn))
             except tf.errors.OpError as error:
-                # The loss of a machine breaks TensorFlow's sums, too: who watches it ends this process with the better message.
+                # The loss of a machine breaks TensorFlow's sums, too: who watches it ends this process, and names it.
                 time.sleep(SILENCE)
                 reason = str(error).split("\n")[0][:200]
                 raise InputError(f"the machines cannot go on together ({type(error).__name__}: {reason}). The same commands "

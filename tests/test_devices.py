@@ -229,7 +229,8 @@ def test_a_malformed_tf_config_is_refused(config, words):
 
 def test_a_malformed_tf_config_ends_the_command(inputs, tmp_path, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", "{")
-    finished = run("run_i2b2.py", "train", "--corpus", inputs[0], "--bert", inputs[1], "--result", tmp_path / "result", check=False)
+    finished = run("run_i2b2.py", "train", "--corpus", inputs[0], "--bert", inputs[1], "--result", tmp_path / "result",
+                   check=False)
     assert finished.returncode == 1 and "TF_CONFIG is not usable" in finished.stderr
     assert len(finished.stderr.splitlines()) == 1 and not (tmp_path / "result").exists()
 

@@ -114,6 +114,22 @@ def full_batch(count, vocab_size, settings):
                          label_ids)
 
 
+def share(batch, number, count):
+    """Part `number` (from 0) of a batch that `count` devices divide among themselves, as evenly as its passes allow.
+
+    Returns
+    -------
+    (the part, which is empty where there are fewer passes than devices,
+    int32 [2] : how many passes and how many examples of the batch come before it)
+    """
+    passes = len(batch.input_ids)
+    begin, end = (passes * place // count for place in (number, number + 1))
+    if isinstance(batch, Features):
+        return batch.rows(slice(begin, end)), np.array([begin, begin], np.int32)
+    part, examples = packing.passes_of(batch, begin, end)
+    return part, np.array([begin, examples], np.int32)
+
+
 def in_order(logits, rows):
     """Logits of evaluation batches, [examples, 8] in the order of `rows`, as they were before batching."""
     result = np.empty_like(logits)

@@ -4,6 +4,7 @@
     segment_ids   0    0       0       0    1     1     1        1     0
     input_mask    1    1       1       1    1     1     1        1     0
 """
+import contextlib
 import hashlib
 import os
 from typing import NamedTuple
@@ -158,7 +159,8 @@ def cached(kind, key, make, folder, split):
     write_arrays(path, features._asdict())
     for name in os.listdir(folder):
         if name.startswith(f"{split}-") and name.endswith(".npz") and name != os.path.basename(path):
-            os.remove(os.path.join(folder, name))
+            with contextlib.suppress(FileNotFoundError):  # another machine may be at the same work in a shared folder
+                os.remove(os.path.join(folder, name))
     return features, False
 
 

@@ -8,12 +8,26 @@ ordinary operations and give the same numbers.
 
 Shapes: rows R = batch * sequence, batch B, sequence S, heads A, width of a head D, hidden H = A * D.
 """
+from typing import NamedTuple
+
 import numpy as np
 
 from runtime import fused, tf
 
 EPSILON = 1e-12  # of layer normalization, as in BERT's release
 GELU_SCALE, GELU_CUBE = float(np.sqrt(2.0 / np.pi)), 0.044715
+
+
+class Share(NamedTuple):
+    """A device's part of a batch that several devices compute; int32 scalar tensors."""
+
+    passes: tf.Tensor           # passes in the part
+    passes_before: tf.Tensor    # passes and examples of the batch that come before it
+    examples_before: tf.Tensor
+
+    def rows_before(self, rows):
+        """Rows of a tensor that come before, where this part has so many and each pass as many as the others."""
+        return self.passes_before * (rows // tf.maximum(self.passes, 1))
 
 
 class Layers:
@@ -26,15 +40,17 @@ class Layers:
     step : int32 scalar tensor, the global step, where there is a seed.
     precision : "float32" or "bfloat16", the type in which activations are multiplied and kept. Variables, their
         gradients, the residual sums' normalization, softmax and everything within a compiled chain are float32.
+    share : Share, where the tower computes a part of the batch and other devices the rest.
 
-    "float" below is that type. The dropout masks are a function of seed, step and place in the network, so that a
-    continued run repeats an uninterrupted one, and nothing random has to be kept from the forward to the backward pass.
+    "float" below is that type. The dropout masks are a function of seed, step, place in the network and place in the
+    batch, so that a continued run repeats an uninterrupted one, several devices do what one does, and nothing random has to
+    be kept from the forward to the backward pass.
     """
 
-    def __init__(self, xla=False, seed=None, step=None, precision="float32"):
+    def __init__(self, xla=False, seed=None, step=None, precision="float32", share=None):
         self._xla = xla
         self._type = tf.as_dtype(precision)
-        self._seed, self._step = seed, step
+        self._seed, self._step, self._share = seed, step, share
         self._places = 0
         self._functions = {}
 
@@ -44,9 +60,13 @@ class Layers:
         """Matrix product of activations and a kernel: x float [R, any], kernel float32 [any, width]."""
         return tf.matmul(tf.cast(x, self._type), tf.cast(kernel, self._type))
 
-    def dropout(self, x, rate):
-        """`x` with each element zeroed with probability `rate` and the others scaled by 1 / (1 - rate); any shape."""
-        rate, place = self._place(rate, tf.shape(x))
+    def dropout(self, x, rate, of_examples=False):
+        """`x` with each element zeroed with probability `rate` and the others scaled by 1 / (1 - rate).
+
+        x : [R, any], or with `of_examples` a row for each example.
+        """
+        before = self._share and (self._share.examples_before if of_examples else self._share.rows_before(tf.shape(x)[0]))
+        rate, place = self._place(rate, tf.shape(x), before)
         if not rate:
             return x
         drop = self._fused(("dropout", rate, x.dtype), lambda x, *place: dropped(x, rate, *place),
@@ -75,7 +95,7 @@ class Layers:
 
         x, residual : float [R, H]; bias, gamma, beta : float32 [H].
         """
-        rate, place = self._place(rate, tf.shape(x))
+        rate, place = self._place(rate, tf.shape(x), self._share and self._share.rows_before(tf.shape(x)[0]))
 
         def add(x, bias, residual, gamma, beta, *place):
             total = residual + dropped(x + bias, rate, *place)
@@ -157,7 +177,8 @@ class Layers:
         heads, length = query.shape[1].value, tf.shape(query)[2]
         # The compiled functions see the scores as a matrix, [B * A * S, S]: four dimensions take XLA far longer to compile.
         square = tf.stack([-1, heads, length, length])
-        rate, place = self._place(rate, tf.stack([tf.shape(query)[0] * heads * length, length]))
+        rows = tf.shape(query)[0] * heads * length
+        rate, place = self._place(rate, tf.stack([rows, length]), self._share and self._share.rows_before(rows))
 
         def weigh(powers, sums, *place):
             weights = powers * (1.0 / sums)
@@ -188,8 +209,11 @@ class Layers:
 
     # -------------------------------------------------------------------------------------------------- plumbing
 
-    def _place(self, rate, shape):
-        """The rate of the next dropout in the network, and what `dropped` needs besides for a tensor of this shape."""
+    def _place(self, rate, shape, before=None):
+        """The rate of the next dropout in the network, and what `dropped` needs besides for a tensor of this shape.
+
+        before : int32 scalar, rows of the tensor that other devices have before these.
+        """
         self._places += 1
         if self._seed is None or rate == 0.0:
             return 0.0, ()
@@ -197,6 +221,8 @@ class Layers:
         # Elements are numbered row by row; the two addends are made here, because XLA of TensorFlow 1.14 would
         # compute a range of its own at compile time.
         rows = tf.reshape(tf.range(tf.reduce_prod(shape[:-1])), tf.concat([shape[:-1], [1]], 0)) * shape[-1]
+        if before is not None:
+            rows += before * shape[-1]
         return rate, (rows + tf.constant(key, tf.int32), tf.range(shape[-1]), scramble(self._step + 1))
 
     def _fused(self, name, function, narrow=True):

@@ -162,6 +162,15 @@ def arrays(features, passes, settings):
                  np.concatenate([row.stretches for row in laid_out]).astype(np.int32), features.label_ids[rows])
 
 
+def passes_of(batch, begin, end):
+    """The Batch of passes `begin` to `end` of a batch, at its length, and how many examples of the batch come before."""
+    first, last = np.searchsorted(batch.link_passes, [begin, end])
+    of_examples = {name for name in Batch._fields if name.startswith("link_") or name == "label_ids"}
+    part = Batch(**{name: array[first:last] if name in of_examples else array[begin:end]
+                    for name, array in batch._asdict().items()})
+    return part._replace(link_passes=part.link_passes - np.int32(begin)), int(first)
+
+
 def distances(places):
     """How far apart the two mentions of each example are, and in which order, in powers of two.
 

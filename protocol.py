@@ -100,29 +100,31 @@ class TrainingProtocol(tf.train.SessionRunHook):
     settings : settings.Settings
     result : paths.ResultFolder
     state : checkpoints.State to continue from, or None to begin.
+    machines : machines.Machines where this machine is the chief of several; `spread` and `agreement` are then set, too (see
+        devices).
     """
 
-    def __init__(self, batches, dev, settings, result, state):
+    def __init__(self, batches, dev, settings, result, state, machines=None):
         self._batches, self._dev, self._settings, self._result = batches, dev, settings, result
         different, self._where = unique_rows(dev)
         self._dev_batches = batching.EvaluationBatches(different, settings)
         self._state = state
         self.continues = state is not None
+        self._machines = machines
         self._held = contextlib.ExitStack()
-        self.outcome = None
+        self.spread = self.agreement = self.outcome = None
 
     def create_state(self):
         """Add the protocol's own variables to the graph, so that every saved state holds them."""
-        self._variables = {
-            name: tf.get_variable(f"selection/{name}", [], dtype, tf.constant_initializer(value), trainable=False)
-            for name, dtype, value in (("best_score", tf.float64, NEVER), ("best_step", tf.int32, 0),
-                                       ("evaluated_step", tf.int32, 0))}
+        self._variables = selection_variables()
         self._values = {name: tf.placeholder(variable.dtype.base_dtype, []) for name, variable in self._variables.items()}
         self._assign = [self._variables[name].assign(self._values[name]) for name in self._variables]
 
     def restore(self, session):
-        """Set every variable from the state to continue from."""
+        """Set every variable from the state to continue from, on all machines."""
         self.state_saver.restore(session, self._state.prefix)
+        if self.spread is not None:
+            session.run(self.spread)
 
     # ------------------------------------------------------------------------------------ the Estimator's calls
 
@@ -141,7 +143,7 @@ class TrainingProtocol(tf.train.SessionRunHook):
         if missed:
             # The run was cut off during the evaluation after this step.
             self._evaluate(session)
-        if self._end_reason():
+        if self._agreed(session)[0]:
             coord.request_stop()
 
     def before_run(self, run_context):
@@ -158,11 +160,12 @@ class TrainingProtocol(tf.train.SessionRunHook):
         session = run_context.session
         if self._is_due():
             self._evaluate(session)
-        if self._end_reason():
+        ends, signal_number = self._agreed(session)
+        if ends:
             run_context.request_stop()
         elif self._save_is_due():
             self._save_state(session)
-        self._stop_on_signal(session)
+        self._stop_on_signal(session, signal_number)
         self._last_step = time.time()
 
     def end(self, session):
@@ -187,6 +190,13 @@ class TrainingProtocol(tf.train.SessionRunHook):
         if self._step >= self._batches.total:
             return "max_steps" if self._step == self._settings.max_steps else "epochs"
         return None
+
+    def _agreed(self, session):
+        """Whether the run ends here, and the number of a signal that interrupts it or None: on all machines alike."""
+        ends, signal_number = self._end_reason() is not None, interrupts.pending()
+        if self.agreement is None:
+            return ends, signal_number
+        return agree(self.agreement, session, self._machines, ends, signal_number)
 
     def _evaluate(self, session):
         """Evaluate on the dev set, and keep the model if its score is the best so far."""
@@ -225,7 +235,7 @@ class TrainingProtocol(tf.train.SessionRunHook):
             if self._save_is_due() or interrupts.pending() is not None:
                 self._save_state(session)
                 write_partial(self._result.evaluation, self._step, np.concatenate(logits))
-            self._stop_on_signal(session)
+            self._stop_on_signal(session, interrupts.pending())
         progress.close()
         return batching.in_order(np.concatenate(logits), batches.rows)[self._where]
 
@@ -267,10 +277,77 @@ class TrainingProtocol(tf.train.SessionRunHook):
             f"lower norm (--set clip={settings.clip / 5:g}) or --set optimizer=adamw, whose rate warms up, with --restart; if "
             "none helps, check that the BERT's weights are whole.")
 
-    def _stop_on_signal(self, session):
-        if interrupts.pending() is not None:
+    def _stop_on_signal(self, session, signal_number):
+        if signal_number is not None:
             self._save_state(session)
             self._progress.close()
             self._curves.close()
-            raise Interrupted(f"interrupted at step {self._step}, the state is saved; the same command continues from there",
-                              interrupts.pending())
+            raise interrupted(self._step, signal_number)
+
+
+class StartingPoint(TrainingProtocol):
+    """Saves the state before the first step and ends: with what one device would begin, several then begin."""
+
+    def after_create_session(self, session, coord):
+        checkpoints.save_state(
+            lambda prefix: self.state_saver.save(session, prefix, write_meta_graph=False, write_state=False),
+            self._result.checkpoints, 0, False)
+        coord.request_stop()
+
+    def end(self, session):
+        pass
+
+
+class FollowingProtocol(tf.train.SessionRunHook):
+    """What a machine that is not the chief does around each step: nothing but end when all do.
+
+    While the chief evaluates and saves it waits in `agree`. `training.part_model_fn` uses it as it does TrainingProtocol.
+    """
+
+    def __init__(self, step, machines):
+        self._step, self._machines = step, machines
+        self._held = contextlib.ExitStack()
+
+    def create_state(self):
+        """Add the variables that the chief's graph has."""
+        selection_variables()
+
+    def restore(self, session):
+        """Set every variable from the chief."""
+        session.run(self.spread)
+
+    def after_create_session(self, session, coord):
+        self._held.enter_context(interrupts.held_back("stopping: the chief saves the state after this step ..."))
+        if agree(self.agreement, session, self._machines, False, None)[0]:
+            coord.request_stop()
+
+    def after_run(self, run_context, run_values):
+        self._step += 1
+        ends, signal_number = agree(self.agreement, run_context.session, self._machines, False, interrupts.pending())
+        if ends:
+            run_context.request_stop()
+        elif signal_number is not None:
+            raise interrupted(self._step, signal_number)
+
+    def end(self, session):
+        self._held.close()
+
+
+def selection_variables():
+    """Create the variables of a state that are the protocol's: dict of name -> variable."""
+    return {name: tf.get_variable(f"selection/{name}", [], dtype, tf.constant_initializer(value), trainable=False)
+            for name, dtype, value in (("best_score", tf.float64, NEVER), ("best_step", tf.int32, 0),
+                                       ("evaluated_step", tf.int32, 0))}
+
+
+def agree(agreement, session, machines, ends, signal_number):
+    """What all machines say about going on: (whether the run ends, the number of a signal that interrupts it or None)."""
+    ends, signal_number = agreement.reached(session, ends, signal_number)
+    machines.all_know = ends or signal_number is not None
+    return ends, signal_number
+
+
+def interrupted(step, signal_number):
+    """The exception that ends a training after a signal."""
+    return Interrupted(f"interrupted at step {step}, the state is saved; the same command continues from there",
+                       signal_number)

@@ -150,6 +150,7 @@ def train(arguments):
     began = time.time()
     settings = settings_for(arguments.recipe, arguments.assignments, arguments.seed)
     result = paths.ResultFolder(arguments.result)
+    machines = machines_of(arguments)
     corpus, bert = read_inputs(arguments, settings)
 
     import checks
@@ -157,15 +158,20 @@ def train(arguments):
     import results
     import runs
     record = dict(run_record(arguments, settings, corpus, bert), train={"started": results.now()})
+    if not machines.is_chief:
+        return follow(corpus, bert, settings, machines, record)
     with runs.claimed(result):
         finished = runs.prepare(result, record, arguments.restart)
         if finished:
-            say(f"this run is {runs.ending(finished)}; `test` scores it, --restart begins anew")
+            text = f"this run is {runs.ending(finished)}; `test` scores it, --restart begins anew"
+            with machines.gathered(record, runs.differences):
+                machines.tell(finished=text)
+            say(text)
             return finished
         checks.before_training(corpus, bert, settings, result)
         results.write_run(result, record)
         inputs.write_config_and_vocab(bert, result.bert_config, result.vocab)
-        outcome = fine_tune(corpus, bert, settings, result)
+        outcome = fine_tune(corpus, bert, settings, result, machines, record)
         record["train"].update(outcome._asdict(), ended=results.now(), seconds=round(time.time() - began, 1))
         results.write_run(result, record)
     say(runs.ending(outcome))
@@ -174,20 +180,56 @@ def train(arguments):
     return outcome
 
 
-def fine_tune(corpus, bert, settings, result):
+def fine_tune(corpus, bert, settings, result, machines, record):
     """Features and fine-tuning, from the newest whole state; returns the protocol.Outcome."""
     from console import say
     import batching
     import checkpoints
+    import devices
     import inputs
+    import runs
     import training
+    sharing = devices.choose(settings, machines.cluster)
     say("3/4 features")
     train_features, dev_features = inputs.train_and_dev(corpus, bert, settings)
     batches = batching.Batches(train_features, settings)
     state = checkpoints.newest_good_state(result.checkpoints, say)
     say(f"4/4 fine-tuning: {len(train_features.label_ids)} training and {len(dev_features.label_ids)} dev examples, at most "
-        f"{batches.total} steps of {settings.batch_size}" + (f", continued from step {state.step}" if state else ""))
-    return training.train(batches, dev_features, bert, settings, result, state)
+        f"{batches.total} steps of {settings.batch_size}" + (f", continued from step {state.step}" if state else "")
+        + (f", each shared by {sharing.count} devices" if sharing.count > 1 else ""))
+    with machines.gathered(record, runs.differences):
+        machines.tell(step=state.step if state else 0)
+        return training.train(batches, dev_features, bert, settings, result, state, machines, sharing)
+
+
+def follow(corpus, bert, settings, machines, record):
+    """The part of a machine that is not the chief in a training on several."""
+    from console import say
+    import batching
+    import devices
+    import inputs
+    import training
+    sharing = devices.choose(settings, machines.cluster)
+    say("3/4 features")
+    train_features, _ = inputs.train_and_dev(corpus, bert, settings)
+    batches = batching.Batches(train_features, settings)
+    with machines.joined(record) as told:
+        if "finished" in told:
+            say(told["finished"])
+            return
+        say(f"4/4 fine-tuning from step {told['step']}, each step shared by {sharing.count} devices; "
+            f"{machines.cluster.names[0]} keeps the results")
+        training.follow(batches, bert, settings, told["step"], machines, sharing)
+    say(f"finished; {machines.cluster.names[0]} has the results")
+
+
+def machines_of(arguments):
+    """The machines that TF_CONFIG names for `train`; this one alone for other commands."""
+    from machines import ALONE, Machines, of_environment
+    cluster = of_environment() if arguments.command == "train" else ALONE
+    if cluster is not ALONE and arguments.seeds:
+        raise InputError("--seeds repeats runs on one machine: leave it out, or leave out TF_CONFIG.")
+    return Machines(cluster)
 
 
 def test(arguments):

@@ -14,7 +14,7 @@ from results import now, read_run
 from settings import as_text, settings_for
 
 # Settings that change how fast a run goes or how often it is saved, but not its outcome.
-NOT_PART_OF_THE_RUN = ("eval_batch_size", "save_every_minutes", "xla", "threads")
+NOT_PART_OF_THE_RUN = ("eval_batch_size", "save_every_minutes", "xla", "threads", "devices")
 
 
 def identity(record):

@@ -45,14 +45,18 @@ CHECKPOINT_ERRORS = (tf.errors.OpError, ValueError, RuntimeError, TypeError, Loo
 FUNCTION_NUMBERS = itertools.count()
 
 
-def session_config(threads=0):
+def session_config(threads=0, devices=1):
     """ConfigProto of every session.
 
     threads : processors a matrix product is spread over; 0 for all that this process may use.
+    devices : that TensorFlow makes of the processors.
     """
     # A second operation at a time fills the gaps between large ones; more of them only get in each other's way.
-    return tf.ConfigProto(allow_soft_placement=True, intra_op_parallelism_threads=threads or usable_cores(),
-                          inter_op_parallelism_threads=2)
+    config = tf.ConfigProto(allow_soft_placement=True, intra_op_parallelism_threads=threads or usable_cores(),
+                            inter_op_parallelism_threads=2)
+    if devices > 1:
+        config.device_count["CPU"] = devices
+    return config
 
 
 def usable_cores():

@@ -44,6 +44,7 @@ class Settings(NamedTuple):
     precision: str = "float32"      # of products and activations: float32, or bfloat16 (TensorFlow 2.15 only)
     xla: str = "auto"               # compile elementwise chains with XLA: on, off, or auto (on from 256 wide); changes speed
     threads: int = 0                # processors a matrix product is spread over; 0: all physical cores at hand
+    devices: int = 0                # of this machine that share a step; 0: all GPUs; without GPUs, parts of the processors
     seed: int = 0                   # of the start values, the order of the examples and dropout
 
 
@@ -61,8 +62,8 @@ RECIPES = {
 CHOICES = {"markers": ("none", "inserted", "attached"), "entities": ("upstream", "decoded"), "optimizer": ("adam", "adamw"),
            "selection": ("upstream", "accuracy", "macro_f1"), "precision": ("float32", "bfloat16"), "xla": ("auto", "on", "off")}
 MINIMUM = {"keep_prob": 1e-6, "clip": 1e-9, "learning_rate": 0.0, "warmup": 0.0, "weight_decay": 0.0, "head_rate": 0.0,
-           "save_every_minutes": 0.0, "max_steps": 0, "threads": 0, "seed": 0, "seq_length": 5, "context": 0, "marker_states": 0,
-           "evaluate_every": 0, "patience": 0, "smoothing": 0.0, "averaging": 0.0}
+           "save_every_minutes": 0.0, "max_steps": 0, "threads": 0, "devices": 0, "seed": 0, "seq_length": 5, "context": 0,
+           "marker_states": 0, "evaluate_every": 0, "patience": 0, "smoothing": 0.0, "averaging": 0.0}
 SHORTEST_PASS = 9  # [CLS], two pieces, each with its [SEP], and four markers
 MAXIMUM = {"smoothing": 1.0, "averaging": 0.9999, "keep_prob": 1.0, "warmup": 1.0, "seed": 2 ** 31 - 1}
 

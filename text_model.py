@@ -34,7 +34,7 @@ def bert_cnn(features, config, settings, layers=None):
         pooled = tf.concat([tf.reduce_max(values, axis=1) + bias for values, bias in convolved], axis=1)
     hidden = dense(pooled, settings.hidden_dim, "fc1")
     # Upstream drops units before the ReLU; with dropout's zeros the order makes no difference to the result.
-    hidden = tf.nn.relu(layers.dropout(hidden, 1.0 - settings.keep_prob))
+    hidden = tf.nn.relu(layers.dropout(hidden, 1.0 - settings.keep_prob, of_examples=True))
     return dense(hidden, len(LABELS), "logits")
 
 

@@ -135,12 +135,11 @@ def averaged(operation, settings, update=in_place, start=lambda variable: variab
     def move(average, weights):
         return average.assign_add((1.0 - settings.averaging) * (weights - average)).op
 
+    variables = tf.trainable_variables()
+    averages = [tf.get_variable(variable.op.name + AVERAGE, initializer=start(variable), trainable=False)
+                for variable in variables]
     with tf.control_dependencies([operation]):
-        moves = []
-        for variable in tf.trainable_variables():
-            average = tf.get_variable(variable.op.name + AVERAGE, initializer=start(variable), trainable=False)
-            moves.append(update(average, move, variable.read_value()))
-        return tf.group(*moves)
+        return tf.group(*(update(average, move, variable.read_value()) for average, variable in zip(averages, variables)))
 
 
 def kept_variables():

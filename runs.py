@@ -11,7 +11,7 @@ from console import say
 from errors import InputError, not_written
 from protocol import read_outcome
 from results import now, read_run
-from settings import as_text, settings_for
+from settings import Settings, as_text, settings_for
 
 # Settings that change how fast a run goes or how often it is saved, but not its outcome.
 NOT_PART_OF_THE_RUN = ("eval_batch_size", "save_every_minutes", "xla", "threads", "devices")
@@ -19,8 +19,10 @@ NOT_PART_OF_THE_RUN = ("eval_batch_size", "save_every_minutes", "xla", "threads"
 
 def identity(record):
     """What makes two runs the same one: dict of "setting KEY", "corpus SPLIT", "bert FILE" -> value."""
+    # A run of an earlier version was without the settings that came later, as their defaults are.
+    settings = dict(Settings()._asdict(), **record["settings"]) if "settings" in record else {}
     parts = {f"setting {key}": as_text(tuple(value) if isinstance(value, list) else value)
-             for key, value in record.get("settings", {}).items() if key not in NOT_PART_OF_THE_RUN}
+             for key, value in settings.items() if key not in NOT_PART_OF_THE_RUN}
     for kind in ("corpus", "bert"):
         parts.update({f"{kind} {name}": digest for name, digest in record.get(kind, {}).items()})
     return parts

@@ -16,7 +16,8 @@ class Settings(NamedTuple):
     headings: bool = False          # a mention's section heading is read, too; with context only
     markers: str = "none"           # none, inserted around the mentions, or attached to them; with context only
     links_per_pass: int = 1         # TLINKs that share a pass through the model; one with markers=inserted
-    marker_states: int = 0          # the classifier reads the markers' (or mentions') states, too, of so many layers
+    marker_states: bool = False     # the classifier reads the markers' states (without markers: the mentions'), too
+    marker_layers: int = 1          # of so many layers, evenly spread up to the last
     link_kinds: bool = False        # the classifier reads the types of the mentions and their order and distance, too
     entities: str = "upstream"      # of the XML: upstream (ampersands become words), or decoded
     do_lower_case: bool = False     # lower-case and strip accents before word pieces (upstream: no, with uncased BERT)
@@ -52,10 +53,10 @@ class Settings(NamedTuple):
 RECIPES = {
     "paper": Settings(),
     "context": Settings(
-        seq_length=192, context=24, headings=True, markers="attached", links_per_pass=16, marker_states=2, link_kinds=True,
-        entities="decoded", do_lower_case=True, optimizer="adamw", learning_rate=1e-4, head_rate=10.0, smoothing=0.1,
-        averaging=0.98, num_epochs=8, batch_size=24, eval_batch_size=128, evaluate_every=0, patience=0, selection="macro_f1",
-        dev="0.15"),
+        seq_length=192, context=24, headings=True, markers="attached", links_per_pass=16, marker_states=True,
+        marker_layers=2, link_kinds=True, entities="decoded", do_lower_case=True, optimizer="adamw", learning_rate=1e-4,
+        head_rate=10.0, smoothing=0.1, averaging=0.98, num_epochs=8, batch_size=24, eval_batch_size=128, evaluate_every=0,
+        patience=0, selection="macro_f1", dev="0.15"),
     "demo": Settings(learning_rate=1e-3, num_epochs=5, evaluate_every=50, patience=250),
 }
 
@@ -63,7 +64,7 @@ CHOICES = {"markers": ("none", "inserted", "attached"), "entities": ("upstream",
            "selection": ("upstream", "accuracy", "macro_f1"), "precision": ("float32", "bfloat16"), "xla": ("auto", "on", "off")}
 MINIMUM = {"keep_prob": 1e-6, "clip": 1e-9, "learning_rate": 0.0, "warmup": 0.0, "weight_decay": 0.0, "head_rate": 0.0,
            "save_every_minutes": 0.0, "max_steps": 0, "threads": 0, "devices": 0, "seed": 0, "seq_length": 5, "context": 0,
-           "marker_states": 0, "evaluate_every": 0, "patience": 0, "smoothing": 0.0, "averaging": 0.0}
+           "evaluate_every": 0, "patience": 0, "smoothing": 0.0, "averaging": 0.0}
 SHORTEST_PASS = 9  # [CLS], two pieces, each with its [SEP], and four markers
 MAXIMUM = {"smoothing": 1.0, "averaging": 0.9999, "keep_prob": 1.0, "warmup": 1.0, "seed": 2 ** 31 - 1}
 
@@ -101,7 +102,7 @@ def check_together(settings):
               or settings.links_per_pass > 1)
     if marked and not settings.context:
         raise InputError("context=0 reads the head of the note, which has no marked mentions: with it headings=false, "
-                         "markers=none, marker_states=0, link_kinds=false and links_per_pass=1; or use --recipe context.")
+                         "markers=none, marker_states=false, link_kinds=false and links_per_pass=1; or use --recipe context.")
     if settings.markers == "inserted" and settings.links_per_pass > 1:
         raise InputError("markers=inserted shows one TLINK in a pass: use links_per_pass=1, or markers=attached.")
     if settings.context and settings.seq_length < SHORTEST_PASS:

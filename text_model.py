@@ -29,7 +29,8 @@ def bert_cnn(features, config, settings, layers=None):
                      features.get("position_ids"), features.get("group_ids"))
     convolved = convolve(bert.sequence_output, settings.filter_sizes, settings.num_filters, layers)
     if settings.context:
-        pooled = tf.concat(read_links(spread(bert.layer_outputs, settings.marker_states), convolved, features, settings), axis=1)
+        states = spread(bert.layer_outputs, settings.marker_layers) if settings.marker_states else []
+        pooled = tf.concat(read_links(states, convolved, features, settings), axis=1)
     else:
         pooled = tf.concat([tf.reduce_max(values, axis=1) + bias for values, bias in convolved], axis=1)
     hidden = dense(pooled, settings.hidden_dim, "fc1")

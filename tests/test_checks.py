@@ -137,3 +137,14 @@ def shapes_of(config):
     from settings import Settings
     from training import model_shapes
     return model_shapes(config, Settings())
+
+
+def test_a_run_of_an_earlier_version_is_the_same_run():
+    """Settings that came later have defaults that change nothing."""
+    import runs
+    from settings import Settings
+    now = {"settings": Settings()._asdict(), "corpus": {"train": "a"}}
+    then = {"settings": {key: value for key, value in now["settings"].items() if key != "smoothing"}, "corpus": {"train": "a"}}
+    assert runs.differences(then, now) == []
+    assert runs.differences(then, dict(now, settings=Settings(smoothing=0.1)._asdict())) == [
+        "setting smoothing is 0.1, was 0.0"]

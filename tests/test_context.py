@@ -329,6 +329,11 @@ def test_a_links_logits_do_not_depend_on_the_links_beside_it():
     np.testing.assert_allclose(together, apart, atol=2e-5)
 
 
+@pytest.mark.parametrize("count, expected", [(1, [6]), (2, [3, 6]), (3, [2, 4, 6]), (9, [1, 2, 3, 4, 5, 6])])
+def test_layers_whose_states_are_read_are_spread_evenly(count, expected):
+    assert text_model.spread([1, 2, 3, 4, 5, 6], count) == expected
+
+
 @pytest.fixture(scope="module")
 def corpus(shared, tmp_path_factory):
     files = sorted((shared / "e3c" / TRAIN).glob("*.xml"), key=lambda path: path.stat().st_size)

@@ -235,6 +235,15 @@ def test_a_malformed_tf_config_ends_the_command(inputs, tmp_path, monkeypatch):
     assert len(finished.stderr.splitlines()) == 1 and not (tmp_path / "result").exists()
 
 
+def test_what_several_machines_have_no_use_for_is_refused(monkeypatch):
+    import devices
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": CLUSTER, "task": {"type": "worker", "index": 0}}))
+    with pytest.raises(InputError, match="--seeds"):
+        run_i2b2.machines_of(run_i2b2.parse_arguments(["train", "--seeds", "2"]))
+    with pytest.raises(InputError, match="CUDA_VISIBLE_DEVICES"):
+        devices.choose(settings_for("paper", ["devices=2"]), machines.of_environment())
+
+
 def test_machines_must_train_the_same():
     """The chief and another, in this process."""
     first, second = free_ports()

@@ -23,6 +23,9 @@ from machines import SILENCE
 from pretrained import check_variables, load_weights
 from runtime import CHECKPOINT_ERRORS, session_config, tf
 
+# Compiling takes a second or so for every length of a batch, which fewer batches than this do not win back.
+FEW_BATCHES = 50
+
 
 class BertCnnEstimator(tf.estimator.Estimator):
     """An Estimator whose global step is 32 bits wide, as in upstream's checkpoints, so that each side reads the other's."""
@@ -335,8 +338,10 @@ def predict(features, config, settings, checkpoint):
     InputError : the checkpoint is damaged or belongs to a model of another shape.
     """
     different, where = unique_rows(features)
-    runner = estimator(config, settings, None, checkpoint=checkpoint)
     batches = EvaluationBatches(different, settings)
+    if settings.xla == "auto" and len(batches) < FEW_BATCHES:
+        settings = settings._replace(xla="off")
+    runner = estimator(config, settings, None, checkpoint=checkpoint)
     progress = Progress("testing", len(different.label_ids), unit="example", keep=False)
     collected, done = [], 0
     for logits in runner.predict(lambda: predict_input_fn(batches),

@@ -11,10 +11,14 @@ from typing import NamedTuple
 
 import mentions
 from data_process_i2b2 import Tlink
+from errors import InputError
 from sentences import sentence_starts
 
 ALL, NEAR, SECTIONS = "all", "near", "sections"
 KINDS = (ALL, NEAR, SECTIONS)
+
+# Notes of the corpus have at most a few thousand near pairs. The limit bounds the time and memory of a note that is one line.
+MOST = 100 * 1000
 
 # The heading of the part that the discharge is the section time of: "HOSPITAL COURSE :", "Brief Hospital Course by
 # system :", "COURSE IN HOSPITAL :".
@@ -39,8 +43,13 @@ def pairs(document, kind=ALL):
 
     Returns
     -------
-    list of Pair, the near ones in the order of the text, then the others; each pair of mentions once. An event comes
-    before a time, otherwise what stands first in the text; mentions without a place in the text are in no near pair.
+    list of Pair, the near ones in the order of the text, then the others; each pair of ids once. An event comes before
+    a time, otherwise what stands first in the text; mentions without a place in the text are in no near pair, those
+    without an id in none.
+
+    Raises
+    ------
+    InputError : there are more than MOST of them.
     """
     if kind not in KINDS:
         raise ValueError(f"candidates are {', '.join(KINDS)}, not {kind!r}")
@@ -50,11 +59,20 @@ def pairs(document, kind=ALL):
             + [Pair(f"SECTIME{number}", *ids) for number, ids in enumerate(sections, start=len(near))])
 
 
-def linked(document, chosen):
-    """A document with TLINKs, without type, for the pairs; in place of those it has."""
-    texts = {mention.id: mention.text for mention in document.mentions}
-    return document._replace(tlinks=tuple(Tlink(pair.tlink, pair.from_id, texts[pair.from_id], pair.to_id, texts[pair.to_id], "")
-                                          for pair in chosen))
+def linked(document, chosen, ids):
+    """A document with TLINKs, without type, for the pairs; in place of those it has.
+
+    Parameters
+    ----------
+    document : data_process_i2b2.Document, read either way.
+    chosen : list of Pair
+    ids : what the pairs call the document's mentions, in its order; ids that hold ampersands differ with the reading.
+    """
+    # Of mentions with one id the first is meant, as in `mentions.places`.
+    found = dict(reversed(list(zip(ids, document.mentions))))
+    sides = [(pair.tlink, found[pair.from_id], found[pair.to_id]) for pair in chosen]
+    return document._replace(tlinks=tuple(Tlink(tlink, one.id, one.text, other.id, other.text, "")
+                                          for tlink, one, other in sides))
 
 
 # ---------------------------------------------------------------------------------------------------- near pairs
@@ -63,7 +81,8 @@ def near_pairs(document):
     """(from_id, to_id) of events and times in the same and in neighbouring sentences; not of two times."""
     starts = sentence_starts(document.text)
     spans = mentions.spans(document)
-    tags = {mention.id: mention.tag for mention in document.mentions if mention.tag != "SECTIME" and mention.id in spans}
+    tags = {mention.id: mention.tag for mention in document.mentions
+            if mention.tag != "SECTIME" and mention.id and mention.id in spans}
     ordered = sorted(tags, key=lambda identifier: spans[identifier])
     sentence = {identifier: bisect.bisect_right(starts, spans[identifier][0]) for identifier in ordered}
     found = []
@@ -75,6 +94,10 @@ def near_pairs(document):
                 found.append((first, second))
             elif tags[second] == "EVENT":
                 found.append((second, first))
+        if len(found) > MOST:
+            raise InputError(f"{document.name} has more than {MOST} pairs of events and times in the same and in neighbouring "
+                             "sentences, which is more than a note has: are there line breaks in it? Link what is wanted, or "
+                             "use --candidates sections.")
     return found
 
 
@@ -84,7 +107,7 @@ def section_pairs(document):
     """(event, section time) for each event of a document, () where it has no section time."""
     times = {}
     for mention in document.mentions:
-        if mention.tag == "SECTIME":
+        if mention.tag == "SECTIME" and mention.id:
             times.setdefault(mention.type.upper(), mention.id)
     if not times:
         return []
@@ -93,5 +116,5 @@ def section_pairs(document):
     spans = mentions.spans(document)
     heading = HOSPITAL_COURSE.search(document.text)
     turn = heading.start() if heading else len(document.text)
-    return [(mention.id, history if spans.get(mention.id, (0,))[0] < turn else course)
-            for mention in document.mentions if mention.tag == "EVENT"]
+    events = dict.fromkeys(mention.id for mention in document.mentions if mention.tag == "EVENT" and mention.id)
+    return [(identifier, history if spans.get(identifier, (0,))[0] < turn else course) for identifier in events]

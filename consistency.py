@@ -17,6 +17,7 @@ optimality by CBC, through PuLP.
 """
 import argparse
 import collections
+import tempfile
 import time
 from typing import NamedTuple
 
@@ -37,6 +38,9 @@ OPPOSITE = {BEFORE: AFTER, AFTER: BEFORE, OVERLAP: OVERLAP}
 
 # Seconds after which a document's best solution so far is taken. Documents of the corpora take a fraction of one.
 TIME_LIMIT = 60.0
+
+
+P_VALUES = "p: of the difference from the scores to the left; two-sided, bootstrap over documents."
 
 
 class Solution(NamedTuple):
@@ -187,7 +191,9 @@ class Program:
         if seconds <= 0:
             return None, False
         solver = self._pulp.PULP_CBC_CMD(msg=False, threads=1, timeLimit=seconds, gapRel=0.0)
-        self._problem.solve(solver)
+        # PuLP leaves its files behind where it is interrupted.
+        with tempfile.TemporaryDirectory() as solver.tmpDir:
+            self._problem.solve(solver)
         if self._problem.sol_status != self._pulp.LpSolutionOptimal:
             return None, False
         values = [[variable.value() for variable in chosen.values()] for chosen in self._chosen]
@@ -308,13 +314,12 @@ def effect(table):
     return (f"{sum(changed)} of {len(merged)} merged labels changed, in {len(changed)} of {len(revisions)} documents, in "
             f"{seconds:.1f} s; {proof([one.gap for one in revisions])}. Before that, {summed} follow the most probable of the "
             "merged labels and not that of the eight.\n\n"
-            + format_table(["", "as predicted", "merged", "p", "consistent", "p"], rows))
+            + format_table(["", "as predicted", "merged", "p", "consistent", "p"], rows) + f"\n\n{P_VALUES}")
 
 
 def main():
     parser = argparse.ArgumentParser(description="What consistent labels change in a tested run and do to its scores.",
-                                     epilog="p: of the difference from the scores to the left; two-sided, bootstrap over "
-                                     "documents.")
+                                     epilog=P_VALUES)
     parser.add_argument("result", metavar="RESULT_DIR", help="result folder of a tested run")
     result = paths.ResultFolder(parser.parse_args().result)
     print(effect(predictions.read(result.predictions)))

@@ -29,11 +29,10 @@ from defusedxml.ElementTree import ParseError, fromstring
 
 from data_process_i2b2 import MAX_BYTES, Document, Mention, Split, Tlink, examples, one_line, summary, xml_names
 from errors import InputError, run_main
-from paths import PROJECT, TEST_XML, TRAIN_XML
+from paths import E3C_RECORD, PROJECT, TEST_XML, TRAIN_XML
 
 DEFAULT_OUT = os.path.join(PROJECT, "corpus", "E3C")
 SPLIT_NAME = "train_test_split.txt"
-RECORD_NAME = "E3C.json"  # tells a folder written here from any other
 FOLDERS = {"train": TRAIN_XML, "test": TEST_XML}
 
 GETTING_E3C = ("E3C_DIR is the folder of E3C's release 2.0.0 that holds "
@@ -328,7 +327,7 @@ def convert(e3c, out, languages=("English",), split_path=None):
               "test": [one for name, one in converted.items() if name not in training]}
     record = {"corpus": "E3C layer 1, converted", "languages": list(sources)}
     record.update((split, [one.document.name for one in documents]) for split, documents in splits.items())
-    contents = {RECORD_NAME: json.dumps(record, indent=1) + "\n"}
+    contents = {E3C_RECORD: json.dumps(record, indent=1) + "\n"}
     for split, documents in splits.items():
         contents.update((os.path.join(FOLDERS[split], f"{one.document.name}.xml"), to_xml(one.document))
                         for one in documents)
@@ -365,7 +364,7 @@ def check_replaceable(out):
         return
     others = [os.path.basename(out)]
     if os.path.isdir(out):
-        own = {RECORD_NAME, "train.txt", "test.txt"} | _recorded(out)
+        own = {E3C_RECORD, "train.txt", "test.txt"} | _recorded(out)
         files = [os.path.relpath(os.path.join(place, name), out)
                  for place, _, names in os.walk(out) for name in names]
         others = sorted(name for name in files
@@ -378,7 +377,7 @@ def check_replaceable(out):
 def _recorded(out):
     """The documents that an earlier conversion wrote into `out`, as paths in it; none without its record."""
     try:
-        with open(os.path.join(out, RECORD_NAME), encoding="utf-8") as source:
+        with open(os.path.join(out, E3C_RECORD), encoding="utf-8") as source:
             record = json.load(source)
         return {os.path.join(FOLDERS[split], f"{name}.xml") for split in FOLDERS for name in record[split]}
     except (OSError, ValueError, KeyError, TypeError):

@@ -74,7 +74,7 @@ class Tlink(NamedTuple):
 
 class Document(NamedTuple):
     """One annotated note; mentions and TLINKs are in the order of the file."""
-    name: str  # the file's name without .xml
+    name: str  # the file's name without .xml, on one line
     text: str  # the whole content of TEXT
     mentions: tuple
     tlinks: tuple
@@ -128,7 +128,7 @@ def parse_document(source, name, entities="upstream", require_text=True, where=N
     Parameters
     ----------
     source : str, the XML.
-    name : str, the document's.
+    name : str, the document's; what is no space in it but breaks a line becomes one.
     entities : "upstream": the rule of the published code, applied to the raw file before it is parsed, so
         that entities become words too: ` & ` is one space, any other `&` is ` and `.
         "decoded": XML as XML. An ampersand that begins no entity of XML's own stands for itself.
@@ -156,7 +156,7 @@ def parse_document(source, name, entities="upstream", require_text=True, where=N
     if not content.has_tags:
         raise InputError(f"{where} has no TAGS element, so it carries no annotation. "
                          "Restore it from the archive, or take it out of the folder.")
-    return Document(name, content.text or "", tuple(content.mentions), tuple(content.tlinks))
+    return Document(one_line(name), content.text or "", tuple(content.mentions), tuple(content.tlinks))
 
 
 def replace_ampersands(source):
@@ -315,10 +315,19 @@ def read_folder(folder, entities="upstream"):
         names = xml_names(folder)
     except OSError as error:
         raise InputError(f"the folder {folder} cannot be read: {error.strerror}. "
-                         f"{GETTING_THE_CORPUS}") from error
+                         f"{remedy(folder)}") from error
     if not names:
-        raise InputError(f"the folder {folder} holds no XML file. {GETTING_THE_CORPUS}")
+        raise InputError(f"the folder {folder} holds no XML file. {remedy(folder)}")
     return [read_document(os.path.join(folder, name), entities) for name in names]
+
+
+def remedy(folder):
+    """How a folder of a corpus gets its documents."""
+    for corpus in (folder, os.path.dirname(folder), os.path.dirname(os.path.dirname(folder))):
+        if os.path.exists(os.path.join(corpus, paths.E3C_RECORD)):
+            return (f"{corpus} was made by data_process_E3C.py: what it was given has no document for this folder. Convert the "
+                    "whole of a language; docs/e3c.md says where it is had.")
+    return GETTING_THE_CORPUS
 
 
 def xml_names(folder):
@@ -352,7 +361,7 @@ def examples(document, tlinks=None):
                     target=one_line(f"{tlink.from_text} {tlink.to_text}"),
                     context=context,
                     label=tlink.type,
-                    document=one_line(document.name),
+                    document=document.name,
                     tlink=one_line(tlink.id),
                     from_id=one_line(tlink.from_id),
                     to_id=one_line(tlink.to_id))
@@ -393,7 +402,7 @@ def check_corpus_folder(corpus):
     """Raise an `InputError` that says what a paths.CorpusFolder lacks and where it is had, if it lacks anything."""
     missing = [folder for folder in (corpus.root, corpus.train_xml, corpus.test_xml) if not os.path.isdir(folder)]
     if missing:
-        raise InputError(f"the corpus folder {missing[0]} does not exist. {GETTING_THE_CORPUS}")
+        raise InputError(f"the corpus folder {missing[0]} does not exist. {remedy(missing[0])}")
 
 
 def process_corpus(corpus, entities="upstream"):

@@ -10,7 +10,8 @@ REMEDIES = {
     errno.EACCES: "give yourself permission to write there",
     errno.EPERM: "give yourself permission to write there", errno.EIO: "the disk reports a fault; use another one",
     errno.EFBIG: "raise the limit on the size of files", errno.EMFILE: "raise the limit on open files",
-    errno.ENAMETOOLONG: "use a shorter path", errno.ENOTDIR: "a file is in the way of a folder of that name"}
+    errno.ENAMETOOLONG: "use a shorter path", errno.ENOTDIR: "a file is in the way of a folder of that name",
+    errno.EEXIST: "a file is in the way of a folder of that name"}
 
 
 class InputError(Exception):
@@ -50,7 +51,8 @@ def not_written(path, error):
 def run_main(main):
     """Run a command and leave with the exit status the contract names.
 
-    0: done. 1: `InputError`, its message alone on standard error. 130: Ctrl-C. 143: SIGTERM. 129: SIGHUP.
+    0: done. 1: `InputError`, its message alone on standard error. 130: Ctrl-C. 143: SIGTERM. 129: SIGHUP. 141: nobody
+    reads the output any more.
 
     Parameters
     ----------
@@ -71,6 +73,10 @@ def run_main(main):
     except Interrupted as interrupt:
         print(interrupt, file=sys.stderr)
         status = 128 + interrupt.signal_number
+    except BrokenPipeError:
+        # Who read the output has seen enough of it, as `| head` does; a shell calls that 128 + SIGPIPE.
+        sys.stdout = open(os.devnull, "w")
+        status = 141
     except OSError as error:
         # Every writer of ours explains itself; this is for libraries that write, such as the one for figures.
         if not_written(None, error) is None:

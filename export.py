@@ -60,7 +60,10 @@ def export_model(folder, bert, settings, out, half=False):
                 session, [tf.saved_model.tag_constants.SERVING], assets_collection=assets, main_op=load, clear_devices=True,
                 saver=tf.train.Saver(tf.global_variables()), signature_def_map={
                     SIGNATURE: tf.saved_model.signature_def_utils.predict_signature_def(graph.inputs, outputs)})
-            builder.save()
+            try:
+                builder.save()
+            except tf.errors.OpError as error:
+                raise InputError(f"{out} cannot be written: {error.message}. Make room, or name another folder.")
 
 
 class StoredWeights:
@@ -116,7 +119,7 @@ def complete_folder(path):
             os.rmdir(path)
         os.rename(unfinished, path)
         sync_folder(parent)
-    except (OSError, tf.errors.OpError) as error:
-        raise not_written(path, error) if isinstance(error, OSError) and not_written(path, error) else error
+    except OSError as error:
+        raise not_written(path, error) or error
     finally:
         shutil.rmtree(holder, ignore_errors=True)

@@ -43,7 +43,7 @@ def as_text(head):
         rows.append([f"  {score.name}", f"{value:.4f}", f"{low:.4f} to {high:.4f}",
                      f"{head.baseline[score.key]:.4f}"])
     few = " (few documents: take them as a rough guide)" if head.documents < FEW_DOCUMENTS else ""
+    baseline = head.commonest + ("" if head.merged == head.commonest else f" (eight labels) or {head.merged} (three)")
     return (format_table(["", "score", f"{bootstrap.LEVEL} % interval", "baseline"], rows)
             + f"\n\nIntervals: bootstrap over {head.documents} documents, {bootstrap.RESAMPLES} "
-              f"resamples{few}. Baseline: always {head.commonest} (eight labels) or {head.merged} (three), "
-              "the commonest in training.")
+              f"resamples{few}. Baseline: always {baseline}, the commonest in training.")

@@ -14,7 +14,7 @@ from errors import Interrupted
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
-MESSAGE = "interrupted; what is on the disk is whole, and the same command goes on from there"
+MESSAGE = "interrupted; what is on the disk is whole, and the same command may be given again"
 
 
 class _Watch:

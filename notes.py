@@ -14,13 +14,16 @@ import results
 import system_xml
 import timeline_page
 from console import Progress, say
-from data_process_i2b2 import Document, examples, parse_document, read_utf8
+from data_process_i2b2 import Document, examples, one_line, parse_document, read_utf8
 from errors import InputError
-from files import write_atomically
+from files import check_writable, make_folder, write_atomically
 from labels import LABELS
 
 # Notes are classified together until they have this many batches, so that few batches are not full.
 BATCHES_AT_ONCE = 8
+
+SUFFIXES = (".tsv", ".xml", ".html")  # of what is written for a note
+LONGEST_NAME = 220  # of a note, in bytes; file systems end at 255, and a file that is being written has a longer name
 
 
 class Relation(NamedTuple):
@@ -95,11 +98,12 @@ def read_note(source, name="note", kind=candidates.ALL, where=None):
     ------
     InputError : see data_process_i2b2.parse_document.
     """
-    upstream, whole = (parse_document(source, name, entities, where=where) for entities in ("upstream", "decoded"))
+    readings = [parse_document(source, name, entities, where=where) for entities in ("upstream", "decoded")]
+    whole = readings[1]
     if not whole.tlinks:
-        chosen = candidates.pairs(whole, kind)
-        upstream, whole = candidates.linked(upstream, chosen), candidates.linked(whole, chosen)
-    return Note(upstream, whole)
+        chosen, ids = candidates.pairs(whole, kind), [mention.id for mention in whole.mentions]
+        readings = [candidates.linked(document, chosen, ids) for document in readings]
+    return Note(*readings)
 
 
 def answer(note, log_probabilities, consistent):
@@ -115,29 +119,36 @@ def answer(note, log_probabilities, consistent):
 
 # ---------------------------------------------------------------------------------------------------------- files
 
-def predict_files(names, out, load, kind=candidates.ALL, consistent=False, page=False):
+def predict_files(names, out, result, load, kind=candidates.ALL, consistent=False, page=False):
     """Classify the notes in some files and write each with its types into a folder.
 
-    For NOTE.xml there are then NOTE.xml (the note with all TLINKs typed), NOTE.tsv (what was predicted, with
-    confidences) and, if wanted, NOTE.html (its timeline). Everything is read and checked before anything is written.
+    For NOTE.xml there are then NOTE.xml (the note with all TLINKs typed: all that a data_process_i2b2.Document holds),
+    NOTE.tsv (what was predicted, with confidences) and, if wanted, NOTE.html (its timeline). Everything is read and
+    checked before anything is written.
 
     Parameters
     ----------
     names : paths of i2b2 XML files.
-    out : folder, made if need be.
+    out : folder, made if need be; not in the result folder, which holds no text of any note.
+    result : paths.ResultFolder of the model.
     load : callable without arguments that gives the RelationClassifier.
     kind, consistent : see RelationClassifier.relations.
     page : write the timelines.
 
     Raises
     ------
-    InputError : a file is unusable, or two would be written under one name or over their source.
+    InputError : a file is unusable, two would be written under one name or over a source, or `out` is no place for them.
     """
+    if is_within(out, result.root):
+        raise InputError(f"--out {out} is in the result folder {result.root}, which holds no text of any note so that it may be "
+                         "zipped and sent; choose a folder beside the notes.")
     targets = output_names(names, out)
-    notes = [read_note(read_utf8(name), target, kind, name) for name, target in zip(names, targets)]
-    total = sum(len(note.wanted()) for note in notes)
-    say(f"{len(notes)} notes, {total} TLINKs without a type")
+    notes = [read_file(name, target, kind) for name, target in zip(names, targets)]
+    total = sum(len(note.examples()) for note in notes)
+    make_folder(out)
+    check_writable(out)
     classifier = load()
+    say(f"{counted(len(notes), 'note')}, {counted(total, 'TLINK')} without a type")
     began = time.time()
     progress = Progress("predicting", total, unit="TLINK")
     done, moved, found = 0, 0, []
@@ -150,30 +161,60 @@ def predict_files(names, out, load, kind=candidates.ALL, consistent=False, page=
             progress.update(done)
     progress.close()
     seconds = time.time() - began
-    say(f"{len(notes)} notes, {total} TLINKs in {seconds:.1f} s: {60 * len(notes) / seconds:.1f} notes/min, "
+    say(f"{counted(len(notes), 'note')}, {counted(total, 'TLINK')} in {seconds:.1f} s: {60 * len(notes) / seconds:.1f} notes/min, "
         f"{total / seconds:.1f} TLINKs/s")
     if consistent:
         changed = [number for number, _ in found if number]
-        say(f"consistent: {moved} labels are not the most probable ones of their links; {sum(changed)} of {total} merged labels "
-            f"changed to remove contradictions, in {len(changed)} notes; "
-            + consistency.proof([gap for _, gap in found]))
+        say(f"consistent: {sum(changed)} of {total} links got another than their most probable merged label, so that nothing "
+            f"contradicts, in {len(changed)} of {counted(len(notes), 'note')}; {consistency.proof([gap for _, gap in found])}. "
+            f"{moved} of the types are not the most probable of the eight.")
     say(f"-> {os.path.join(os.path.abspath(out), '')}" + ("  (the pages and documents hold the notes' text)" if page else
                                                           "  (the documents hold the notes' text)"))
 
 
+def read_file(name, document, kind):
+    """The Note in a file; `document` is its name, the others and what is raised as for `read_note`."""
+    source = read_utf8(name)
+    if not source.lstrip().startswith("<"):
+        raise InputError(f"{name} is not XML. `predict` reads notes whose events and times are marked, as i2b2 XML with EVENT, "
+                         "TIMEX3 and SECTIME tags; it does not find these in plain text.")
+    return read_note(source, document, kind, name)
+
+
 def output_names(names, out):
-    """The document name for each input file; InputError for two of one name, or one that would be overwritten."""
-    chosen = {}
+    """The document name for each input file.
+
+    Raises
+    ------
+    InputError : two files have one name, a name cannot be written, or what is written for one would replace an input.
+    """
+    chosen, sources = {}, {os.path.realpath(name) for name in names}
     for name in names:
-        document = os.path.splitext(os.path.basename(name))[0]
-        target = os.path.join(out, f"{document}.xml")
+        if os.path.isdir(name):
+            raise InputError(f"{name} is a folder; name the notes in it: {os.path.join(name, '*.xml')}")
+        document = one_line(os.path.splitext(os.path.basename(name))[0])
         if document in chosen:
             raise InputError(f"{name} and {chosen[document]} have the same name, so one would overwrite the other in {out}; "
                              "give them to two commands with two --out folders.")
-        if os.path.realpath(target) == os.path.realpath(name):
-            raise InputError(f"--out {out} is the folder of {name}, which would be overwritten; choose another folder.")
+        if len(os.fsencode(document)) > LONGEST_NAME:
+            raise InputError(f"{name}: the name is too long to write files under it; use at most {LONGEST_NAME} bytes.")
+        path = os.path.join(out, system_xml.safe_name(document))
+        if any(os.path.realpath(path + suffix) in sources for suffix in SUFFIXES):
+            raise InputError(f"--out {out} is the folder of notes to read, of which {name} would overwrite one; choose another "
+                             "folder.")
         chosen[document] = name
     return list(chosen)
+
+
+def is_within(path, folder):
+    """Whether a path is a folder or leads into it."""
+    path, folder = os.path.realpath(path), os.path.realpath(folder)
+    return os.path.commonpath([path, folder]) == folder
+
+
+def counted(number, noun):
+    """"1 note", "2 notes"."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def groups(notes, size):
@@ -192,9 +233,10 @@ def groups(notes, size):
 def write_answer(out, one, page):
     """Write the files of an Answer."""
     document = one.document()
-    path = os.path.join(out, system_xml.safe_name(document.name))
-    write_atomically(path + ".tsv", results.predictions_tsv(one.note.examples(), one.log_probabilities, one.predicted))
+    path = os.path.join(out, document.name)
+    table, text, timeline = (path + suffix for suffix in SUFFIXES)
+    write_atomically(table, results.predictions_tsv(one.note.examples(), one.log_probabilities, one.predicted))
     types = [tlink.type for tlink in document.tlinks]
-    write_atomically(path + ".xml", system_xml.system_document(document, types, with_text=True))
+    write_atomically(text, system_xml.system_document(document, types, with_text=True))
     if page:
-        write_atomically(path + ".html", timeline_page.page(document, one.confidences()))
+        write_atomically(timeline, timeline_page.page(document, one.confidences()))

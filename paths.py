@@ -16,6 +16,7 @@ UPSTREAM_BERT = os.path.join(PROJECT, "pretrained_bert_model", BERT_NAME)
 # The folders of a corpus, named as its archives unpack.
 TRAIN_XML = "2012-07-15.original-annotation.release"
 TEST_XML = os.path.join("ground_truth", "merged_xml")
+E3C_RECORD = "E3C.json"  # tells a corpus folder that data_process_E3C.py wrote from any other
 
 
 def default_bert():

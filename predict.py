@@ -75,15 +75,16 @@ class RelationClassifier:
         ------
         InputError : the XML is not that of an annotated note.
         """
-        return self.answers([read_note(xml_text, kind=kind)], consistent)[0].relations()
+        (answered,) = self.answers([read_note(xml_text, kind=kind)], consistent)
+        return answered.relations()
 
     def answers(self, notes, consistent=False):
-        """Classify several notes in common batches: list of Answer, for a list of Note."""
+        """Classify several notes in common batches: iterator of Answer, for a list of Note."""
         entities = self.settings.entities
         of_notes = [note.examples(entities) for note in notes]
         log_probabilities = self._log_probabilities([note.seen(entities) for note in notes], sum(of_notes, []))
         ends = np.cumsum([len(of_note) for of_note in of_notes])
-        return [answer(note, rows, consistent) for note, rows in zip(notes, np.split(log_probabilities, ends[:-1]))]
+        return (answer(note, rows, consistent) for note, rows in zip(notes, np.split(log_probabilities, ends[:-1])))
 
     def _log_probabilities(self, documents, wanted):
         """Log probabilities of examples of some documents: float [examples, 8]."""

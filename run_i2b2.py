@@ -176,7 +176,7 @@ def train(arguments):
         results.write_run(result, record)
     say(runs.ending(outcome))
     say(f"best model -> {result.best}.*")
-    say(f"curves -> {result.tensorboard} (tensorboard --logdir shows them)")
+    say(f"curves -> {result.tensorboard} (python3 -m tensorboard.main --logdir shows them)")
     return outcome
 
 
@@ -320,7 +320,8 @@ def predict(arguments):
     def load():
         from predict import RelationClassifier
         return RelationClassifier(arguments.result, arguments.bert, arguments.recipe, arguments.assignments)
-    predict_files(arguments.notes, arguments.out, load, arguments.candidates, arguments.consistent, arguments.page)
+    predict_files(arguments.notes, arguments.out, paths.ResultFolder(arguments.result), load, arguments.candidates,
+                  arguments.consistent, arguments.page)
 
 
 def export(arguments):

@@ -56,7 +56,11 @@ def settings_of_model(result, record, recipe=None, assignments=(), seed=None):
                          "leave --recipe out, or name another --result DIR.")
     trained = [f"{key}={as_text(tuple(value) if isinstance(value, list) else value)}"
                for key, value in record["settings"].items()]
-    return settings_for(recipe, trained + list(assignments), seed)
+    settings = settings_for(recipe, trained + list(assignments), seed)
+    changed = differences({"settings": record["settings"]}, {"settings": settings._asdict()})
+    if changed:
+        say(f"not as the model was trained: {'; '.join(changed)}")
+    return settings
 
 
 def require_model(result):

@@ -1,8 +1,9 @@
 """Where the sentences of a note begin, and its headings."""
 import re
 
-# A sentence ends at a line break, which the corpus has after each, or at a full stop before a capital or a digit.
-SENTENCE_END = re.compile(r"\n|[.!?]+[\"')\]]*\s+(?=[\"'(\[]*[A-Z0-9])")
+# A sentence ends at a line break, which the corpus has after each, or at a full stop before a capital or a digit. Of
+# several full stops only the first is tried: a line of thousands would take minutes.
+SENTENCE_END = re.compile(r"\n|(?<![.!?])[.!?]+[\"')\]]*\s+(?=[\"'(\[]*[A-Z0-9])")
 # Full stops that end no sentence: of a title, of an initial, of a list's number.
 NO_END = re.compile(r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|vs|No|Fig|approx)|\b[A-Z]|(?:^|\n)\s*[0-9]{1,2})\s?\.\s+\Z")
 # A heading stands on a line of its own and ends in a colon: "HISTORY OF PRESENT ILLNESS :".

@@ -40,7 +40,7 @@ class Settings(NamedTuple):
     patience: int = 1000            # steps without a better score that end training; 0: no limit
     selection: str = "upstream"     # score of a checkpoint: upstream (mean of batch and dev accuracy), accuracy, macro_f1
     dev: str = "test"               # dev examples: test (upstream's choice) or the share of training documents to hold out
-    max_steps: int = 0              # end training after this many steps; 0: no limit
+    max_steps: int = 0              # end training after this many steps; 0: no limit; a run keeps the one it began with
     save_every_minutes: float = 10.0  # how much work a cut-off run loses at most
     precision: str = "float32"      # of products and activations: float32, or bfloat16 (TensorFlow 2.15 only)
     xla: str = "auto"               # compile elementwise chains with XLA: on, off, or auto (on from 256 wide); changes speed

@@ -77,7 +77,7 @@ def system_document(document, types, with_text=False):
     ----------
     document : data_process_i2b2.Document, read with entities="decoded".
     types : list of str, one for each TLINK that has a type, in order; the others are left out.
-    with_text : keep the note, the mentions' text and every attribute.
+    with_text : keep the note, the mentions' text and every attribute that is not of another namespace than XML's own.
     """
     typed = [tlink for tlink in document.tlinks if tlink.type]
     if len(typed) != len(types):
@@ -92,7 +92,7 @@ def system_document(document, types, with_text=False):
              f"<TEXT>{_cdata(document.text if with_text else '')}</TEXT>", "<TAGS>"]
     lines += [
         _tag(mention.tag,
-             list(mention.attributes.items()) if with_text else _bare(mention)) for mention in mentions
+             _qualified(mention.attributes) if with_text else _bare(mention)) for mention in mentions
     ]
     lines += [
         _tag("TLINK", [("id", tlink.id), ("fromID", tlink.from_id),
@@ -101,6 +101,11 @@ def system_document(document, types, with_text=False):
         for tlink, label in zip(typed, types)
     ]
     return "\n".join(lines + ["</TAGS>", "</ClinicalNarrativeTemporalAnnotation>"]) + "\n"
+
+
+def _qualified(attributes):
+    names = [(name.replace("{http://www.w3.org/XML/1998/namespace}", "xml:"), value) for name, value in attributes.items()]
+    return [(name, value) for name, value in names if not name.startswith("{")]
 
 
 def _bare(mention):

@@ -35,8 +35,8 @@ def page(document, confidences):
     predicted = sum(confidence is not None for confidence in confidences)
     lead = html_page.note(WARNING) + html_page.paragraph(
         f"{len(document.mentions)} events and times, {len(links)} links, {predicted} of them predicted. Point at an event or "
-        "time, or reach it with the Tab key, to see its links and how sure the model is; a click or Enter keeps them in view, "
-        "Escape lets go.")
+        "time, or reach it with the Tab key, to see its links and how sure the model is; a click or Enter keeps them in view and "
+        "leads into them, Escape leads back.")
     sections = [("note", "Note", note_html(document, numbers)),
                 ("timeline", "Timeline", timeline_html(order, names, numbers)),
                 ("links", "All links", links_html(links, names, numbers))]
@@ -55,7 +55,7 @@ def names_of(document):
     for tlink in document.tlinks:
         names.setdefault(tlink.from_id, (tlink.from_text, "SECTIME"))
         names.setdefault(tlink.to_id, (tlink.to_text, "SECTIME"))
-    return {identifier: (text or identifier, tag) for identifier, (text, tag) in names.items()}
+    return {identifier: (one_space(text) or identifier or tag, tag) for identifier, (text, tag) in names.items()}
 
 
 def note_html(document, numbers):
@@ -113,7 +113,7 @@ def group_html(group, names, numbers):
 
 def members(ids, names, numbers):
     """Marks of some mentions, by their names."""
-    return " ".join(mark(one_space(names[identifier][0]), [identifier], names[identifier][1], numbers) for identifier in ids)
+    return " ".join(mark(names[identifier][0], [identifier], names[identifier][1], numbers) for identifier in ids)
 
 
 def links_html(links, names, numbers):
@@ -127,7 +127,7 @@ def links_html(links, names, numbers):
         rows = "".join(link_html(link, names, numbers) for link in of_id[identifier]) or "<li>no link</li>"
         others = {str(numbers[other]) for link in of_id[identifier] for other in link[:2] if other != identifier}
         parts.append(f'<div id="l{numbers[identifier]}" data-others="{" ".join(sorted(others))}"><h3><b class="{tag}">'
-                     f"{escape(one_space(name))}</b></h3><ul>{rows}</ul></div>")
+                     f"{escape(name)}</b></h3><ul>{rows}</ul></div>")
     return f'<div class="entries">{"".join(parts)}</div>'
 
 
@@ -142,7 +142,7 @@ def one_space(text):
     return " ".join(text.split())
 
 
-PANEL = ('<aside id="panel" aria-label="Links of the chosen event or time" aria-live="polite" hidden>'
+PANEL = ('<aside id="panel" aria-label="Links of the chosen event or time" tabindex="-1" hidden>'
          '<button type="button" id="close">Close</button><div id="chosen"></div></aside>')
 
 STYLE = """
@@ -209,15 +209,26 @@ SCRIPT = """
     });
     panel.hidden = !mark;
   }
-  function keep(mark) { kept = mark; show(mark); }
+  function keep(mark) { kept = mark; show(mark); panel.focus({preventScroll: true}); }
+  function letGo() {
+    // A mark that is shown in the panel is gone with it; the one of the page that stands for the same comes in its place.
+    var back = kept && (document.contains(kept) ? kept : marks.filter(any.bind(null, numbers(kept.dataset.m)))[0]);
+    kept = null;
+    show(null);
+    if (back) { back.focus(); show(null); }
+  }
   function at(event) { return event.target.closest ? event.target.closest("[data-m]") : null; }
   document.addEventListener("mouseover", function (event) { if (!panel.contains(event.target)) { show(at(event) || kept); } });
-  document.addEventListener("focusin", function (event) { if (at(event) && !panel.contains(event.target)) { show(at(event)); } });
+  document.addEventListener("focusin", function (event) {
+    if (!kept && at(event) && !panel.contains(event.target)) { show(at(event)); }
+  });
   document.addEventListener("click", function (event) {
     var mark = at(event);
     if (mark) { event.preventDefault(); keep(mark); }
   });
-  document.addEventListener("keydown", function (event) { if (event.key === "Escape") { keep(null); } });
-  document.getElementById("close").addEventListener("click", function () { keep(null); });
+  document.addEventListener("keydown", function (event) { if (event.key === "Escape") { letGo(); } });
+  document.getElementById("close").addEventListener("click", letGo);
+  // Who tabs through the page reaches the panel, which shows the same, before some thousand links.
+  Array.prototype.forEach.call(document.querySelectorAll("#links [data-m]"), function (mark) { mark.tabIndex = -1; });
 }());
 """

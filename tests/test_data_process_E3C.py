@@ -160,6 +160,15 @@ def test_the_command_makes_a_corpus_that_the_other_commands_read(tmp_path):
     assert context.startswith("La febbre è cessata nell’estate") and context.endswith("È tornata più tardi.")
 
 
+def test_a_conversion_without_test_documents_is_told_as_what_it_is(corpus, tmp_path):
+    everything = tmp_path / "all.txt"
+    everything.write_text("\n".join(path.stem for path in corpus.rglob("*.xml")), encoding="utf-8")
+    run("data_process_E3C.py", corpus, "--out", tmp_path / "E3C", "--split", everything)
+    finished = run("data_process_i2b2.py", "--corpus", tmp_path / "E3C", check=False)
+    assert finished.returncode == 1
+    assert "was made by data_process_E3C.py" in finished.stderr and "licensed" not in finished.stderr
+
+
 def test_english_alone_is_the_default_and_a_split_file_may_be_named(tmp_path, capsys):
     (tmp_path / "mine.txt").write_text("EN900002")
     e3c.convert(FIXTURE, tmp_path / "out", split_path=str(tmp_path / "mine.txt"))

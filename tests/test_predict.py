@@ -8,11 +8,14 @@ import threading
 import numpy as np
 import pytest
 
+import candidates
 import scoring
 from browser import browse
 from data_process_i2b2 import read_document
+from errors import InputError
 from helpers import files_below, run
 from labels import LABELS, merge
+from notes import read_note
 from predictions import COLUMNS
 from temporal_graph import reduce_links
 
@@ -71,7 +74,7 @@ def test_the_types_are_those_of_test_unless_they_contradict_each_other(model, go
         links = [(tlink.from_id, tlink.to_id, merge(tlink.type)) for tlink in document.tlinks]
         graph = reduce_links(links)[1]
         assert all(graph.entails(link) for link in links)
-    assert re.search(r"consistent: \d+ labels .*; \d+ of \d+ merged labels changed .*, in \d notes; .*every document", said)
+    assert re.search(r"consistent: \d+ of \d+ links got another .*, in \d of \d notes; .*every document\. \d+ of the types", said)
 
 
 def test_documents_come_out_whole_and_what_was_annotated_stands(gold, predicted):
@@ -101,15 +104,27 @@ def test_a_note_without_tlinks_gets_candidates(model, predicted, tmp_path):
 @pytest.mark.parametrize("names, out, words", [
     (["in/{first}", "missing.xml"], "new", ["missing.xml", "cannot be read"]),
     (["in/{first}", "kept/{first}"], "new", ["same name"]),
-    (["in/{first}"], "in", ["overwritten"]),
+    (["in/{first}"], "in", ["overwrite"]),
     (["in/{first}", "broken.xml"], "new", ["broken.xml", "not well-formed"]),
+    (["plain.txt"], "new", ["plain.txt", "not XML", "EVENT"]),
+    (["in/{first}", "blank.xml"], "new", ["blank.xml", "empty TEXT"]),
+    (["tables/{first}.tsv"], "tables", ["overwrite"]),
+    (["in/{first}"], "broken.xml", ["broken.xml", "a file is in the way"]),
+    (["in/{first}"], "{result}/predictions", ["result folder", "no text of any note"]),
+    (["in"], "new", ["is a folder", "in/*.xml"]),
+    (["in/{first}", "N" * 230 + ".xml"], "new", ["too long"]),
 ])
 def test_what_cannot_be_done_is_told_before_anything_is_written(model, predicted, names, out, words):
     folder, first, _ = predicted
+    (folder / "plain.txt").write_text("He slept .", encoding="utf-8")
     (folder / "broken.xml").write_text("<x><TEXT>", encoding="utf-8")
+    text = (folder / "in" / first.name).read_text(encoding="utf-8")
+    (folder / "blank.xml").write_text(re.sub(r"(?s)<TEXT>.*</TEXT>", "<TEXT> </TEXT>", text), encoding="utf-8")
+    (folder / "tables").mkdir(exist_ok=True)
+    (folder / "tables" / f"{first.name}.tsv").write_text(text, encoding="utf-8")
     before = sorted(files_below(folder))
-    finished = run("run_i2b2.py", "predict", *(name.format(first=first.name) for name in names), "--out", out,
-                   "--result", model[1], cwd=folder, check=False)
+    finished = run("run_i2b2.py", "predict", *(name.format(first=first.name) for name in names), "--out",
+                   out.format(result=model[1]), "--result", model[1], cwd=folder, check=False)
     assert finished.returncode == 1 and len(finished.stderr.strip().splitlines()) == 1
     assert all(word in finished.stderr for word in words), finished.stderr
     assert sorted(files_below(folder)) == before
@@ -173,6 +188,35 @@ def test_threads_share_one_classifier(classifier, predicted):
     assert classifier.session.graph.finalized
 
 
+ODD = """<A><TEXT>He had a fall & slept . Then he ate .</TEXT><TAGS>
+<EVENT id="E&amp;0" start="10" end="14" text="fall" type="OCCURRENCE" xml:lang="en" other="&lt;" />
+<EVENT id="E1" start="17" end="22" text="slept" type="OCCURRENCE" />
+<EVENT id="E1" start="33" end="36" text="ate" type="OCCURRENCE" />
+<EVENT id="" start="33" end="36" text="ate" type="OCCURRENCE" />
+<SECTIME id="S0" start="1" end="3" text="He" type="ADMISSION" dvalue="2001-03-02" />
+</TAGS></A>"""
+
+
+def test_ids_with_ampersands_repeated_and_missing_ones(model, classifier, tmp_path):
+    (tmp_path / "odd.xml").write_text(ODD, encoding="utf-8")
+    run("run_i2b2.py", "predict", tmp_path / "odd.xml", "--out", tmp_path / "out", "--result", model[1], "--page")
+    document = read_document(str(tmp_path / "out" / "odd.xml"), entities="decoded")
+    assert [tlink[1:5] for tlink in document.tlinks] == [
+        ("E&0", "fall", "E1", "slept"), ("E&0", "fall", "S0", "He"), ("E1", "slept", "S0", "He")]
+    assert [relation[:5] for relation in classifier.relations(ODD)] == [tlink[:5] for tlink in document.tlinks]
+    assert document.mentions[0].attributes["other"] == "<"
+    assert 'xml:lang="en"' in (tmp_path / "out" / "odd.xml").read_text(encoding="utf-8")
+
+
+def test_a_note_of_one_endless_line_is_refused_before_its_pairs_fill_the_memory():
+    tags = "".join(f'<EVENT id="E{number}" start="{2 * number + 1}" end="{2 * number + 2}" text="x" type="TEST" />'
+                   for number in range(600))
+    note = f"<A><TEXT>{'x ' * 600}</TEXT><TAGS>{tags}</TAGS></A>"
+    with pytest.raises(InputError, match="pairs of events and times"):
+        read_note(note)
+    assert read_note(note, kind=candidates.SECTIONS).whole.tlinks == ()
+
+
 def test_a_note_without_anything_to_link_has_no_relations(classifier):
     note = '<A><TEXT>He slept .</TEXT><TAGS><EVENT id="E0" start="3" end="8" text="slept" type="OCCURRENCE" /></TAGS></A>'
     assert classifier.relations(note) == [] == classifier.relations(note, consistent=True)
@@ -194,8 +238,14 @@ CLICKS = """
   found.start = state();
   mark("TEXT").click();
   found.clicked = state();
+  found.inPanel = document.activeElement === panel;
+  var another = document.querySelectorAll("#timeline [data-m]")[1];
+  another.dispatchEvent(new page.FocusEvent("focusin", {bubbles: true}));
+  found.kept = state();
   document.dispatchEvent(new page.KeyboardEvent("keydown", {key: "Escape"}));
   found.escaped = state();
+  found.back = document.activeElement === mark("TEXT");
+  found.stops = document.querySelectorAll("#links [tabindex='0'], #links [data-m]:not([tabindex])").length;
   mark("TEXT").dispatchEvent(new page.FocusEvent("focusin", {bubbles: true}));
   found.focused = state();
   document.getElementById("close").click();
@@ -230,7 +280,8 @@ def test_in_a_browser_a_click_on_an_event_shows_its_links(chromium, predicted, w
     found = browse(chromium, page, width, tmp_path, probe, keep_policy=True)
     state = found["probe"]
     assert state["start"]["hidden"] and state["escaped"]["hidden"] and state["left"]["hidden"]
-    for shown in (state["clicked"], state["focused"], state["hovered"]):
+    assert state["inPanel"] and state["back"] and state["stops"] == 0, "the keyboard leads into the links and out of them"
+    for shown in (state["clicked"], state["kept"], state["focused"], state["hovered"]):
         assert not shown["hidden"] and shown["here"] and shown["others"]
         for tlink in document.tlinks:
             if event.id in (tlink.from_id, tlink.to_id):

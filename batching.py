@@ -31,16 +31,20 @@ class Batches:
         # Passes hold different numbers of examples: so many of them make a batch as hold batch_size on average.
         self._size = max(1, round(settings.batch_size * units / len(features.label_ids)))
         self.per_epoch, self.total = steps_of(units, settings._replace(batch_size=self._size))
-        self._epoch, self._order = None, np.random.RandomState(settings.seed).permutation(units)
+        self._order = np.random.RandomState(settings.seed).permutation(units)
+        # Read and replaced as one: batches are made in more than one thread.
+        self._of_epoch = None, None
 
     def at(self, step):
         """The batch that step `step` (from 0) trains on."""
         epoch, number = divmod(step, self.per_epoch)
         if self._passes is None:
             return self._features.rows(self._order[number * self._size:(number + 1) * self._size])
-        if epoch != self._epoch:
-            self._epoch, self._order = epoch, self._order_of(epoch)
-        return packing.arrays(self._features, [self._passes[unit] for unit in self._order[number]], self._settings)
+        known, order = self._of_epoch
+        if known != epoch:
+            order = self._order_of(epoch)
+            self._of_epoch = epoch, order
+        return packing.arrays(self._features, [self._passes[unit] for unit in order[number]], self._settings)
 
     def _order_of(self, epoch):
         """The passes of each batch of an epoch: list of int arrays."""

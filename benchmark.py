@@ -140,7 +140,12 @@ def parse_arguments():
     race.add_argument("--result", metavar="DIR", default=os.path.join(paths.DEFAULT_RESULT, "race"),
                       help="where the result folders go; what is finished there is not run again (default: %(default)s)")
     race.add_argument("--seeds", metavar="N", type=positive, default=1, help="seeds 0 to N-1 (default: %(default)s)")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    of_one, of_two = ("whole_run", "json", "compare", "steps"), ("corpus", "bert", "result", "seeds")
+    for name in of_one if arguments.against else of_two:
+        if getattr(arguments, name) != parser.get_default(name):
+            parser.error(f"--{name.replace('_', '-')} goes " + ("without" if arguments.against else "with") + " --against")
+    return arguments
 
 
 def compare_recipes(arguments, settings):

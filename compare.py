@@ -93,6 +93,7 @@ def read_run(folder, name):
 
 def facts(record):
     """What run.json says that may differ between runs, as text; fingerprints are shortened."""
+    record = results.as_tested(record)
     found = {"recipe": str(record["recipe"])} if "recipe" in record else {}
     found.update((key, as_text(tuple(value) if isinstance(value, list) else value))
                  for key, value in record.get("settings", {}).items())
@@ -105,6 +106,8 @@ def facts(record):
         (title, str(train[name]))
         for name, title in (("step", "last step"), ("best_step", "step of the model"), ("reason", "ended by"))
         if name in train)
+    if record.get("test", {}).get("ended", "") < train.get("ended", ""):
+        found["scores"] = "of a test before training ended"
     return found
 
 

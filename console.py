@@ -1,4 +1,5 @@
 """What a command prints while it works: steps, and progress on everything longer than a few seconds."""
+import os
 import sys
 import time
 
@@ -9,8 +10,11 @@ LINE_EVERY = 30.0
 
 
 def say(text):
-    """Print one line at once, also into a pipe or a log file."""
-    print(text, flush=True)
+    """Print one line at once, also into a pipe or a log file; the work goes on if nobody reads it any more."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
 
 
 class Progress:

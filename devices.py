@@ -63,6 +63,9 @@ def choose(settings, cluster):
     local = settings.devices or gpus
     if local < 2:
         return ONE_DEVICE
+    if not gpus and local > os.cpu_count():
+        raise InputError(f"--set devices={local}: TensorFlow finds no GPU here, and {os.cpu_count()} processors cannot be "
+                         "divided into more parts than that.")
     kind = "gpu" if gpus else "cpu"
     strategy = tf.distribute.MirroredStrategy([f"/{kind}:{number}" for number in range(local)])
     return Devices(strategy, 0, 1, local, 1 if gpus else local)

@@ -137,7 +137,7 @@ def cached_features(examples, tokenizer, settings, folder, split):
 def cached(kind, key, make, folder, split):
     """Features from the cache in `folder`, or made and put there.
 
-    A cache of other data, or a damaged one, is replaced; there is one file a split, so disk use stays flat.
+    A cache of other data, or a damaged one, is replaced; there is one file a split and kind, so disk use stays flat.
 
     Parameters
     ----------
@@ -151,14 +151,15 @@ def cached(kind, key, make, folder, split):
     -------
     (features, True if they came from the cache)
     """
-    path = os.path.join(folder, f"{split}-{key[:16]}.npz")
+    begin = f"{split}-{kind.__name__}-"
+    path = os.path.join(folder, f"{begin}{key[:16]}.npz")
     features = read_cache(kind, path)
     if features is not None:
         return features, True
     features = make()
     write_arrays(path, features._asdict())
     for name in os.listdir(folder):
-        if name.startswith(f"{split}-") and name.endswith(".npz") and name != os.path.basename(path):
+        if name.startswith(begin) and name.endswith(".npz") and name != os.path.basename(path):
             with contextlib.suppress(FileNotFoundError):  # another machine may be at the same work in a shared folder
                 os.remove(os.path.join(folder, name))
     return features, False

@@ -16,7 +16,7 @@ import timeline_page
 from console import Progress, say
 from data_process_i2b2 import Document, examples, one_line, parse_document, read_utf8
 from errors import InputError
-from files import check_writable, make_folder, write_atomically
+from files import check_writable, write_atomically
 from labels import LABELS
 
 # Notes are classified together until they have this many batches, so that few batches are not full.
@@ -145,7 +145,6 @@ def predict_files(names, out, result, load, kind=candidates.ALL, consistent=Fals
     targets = output_names(names, out)
     notes = [read_file(name, target, kind) for name, target in zip(names, targets)]
     total = sum(len(note.examples()) for note in notes)
-    make_folder(out)
     check_writable(out)
     classifier = load()
     say(f"{counted(len(notes), 'note')}, {counted(total, 'TLINK')} without a type")
@@ -161,8 +160,8 @@ def predict_files(names, out, result, load, kind=candidates.ALL, consistent=Fals
             progress.update(done)
     progress.close()
     seconds = time.time() - began
-    say(f"{counted(len(notes), 'note')}, {counted(total, 'TLINK')} in {seconds:.1f} s: {60 * len(notes) / seconds:.1f} notes/min, "
-        f"{total / seconds:.1f} TLINKs/s")
+    say(f"{counted(len(notes), 'note')}, {counted(total, 'TLINK')} in {seconds:.1f} s: "
+        f"{60 * len(notes) / seconds:.1f} notes/min, {total / seconds:.1f} TLINKs/s")
     if consistent:
         changed = [number for number, _ in found if number]
         say(f"consistent: {sum(changed)} of {total} links got another than their most probable merged label, so that nothing "

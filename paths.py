@@ -1,5 +1,8 @@
 """Where everything is read and written: every path of the project is computed here."""
 import os
+import re
+
+from errors import InputError
 
 PROJECT = os.path.dirname(os.path.abspath(__file__))
 
@@ -45,11 +48,23 @@ class CorpusFolder:
         return os.path.join(self.root, "system_xml", *names)
 
 
+def for_tensorflow(root):
+    """The absolute path of a folder with checkpoints; InputError for one that TensorFlow cannot read them from.
+
+    It takes the path of a checkpoint for a pattern of names, in which no character can be escaped.
+    """
+    path = os.path.abspath(root)
+    if re.search(r"[*?\[]" if os.name == "nt" else r"[*?\[\\]", path):
+        raise InputError(f"{path}: TensorFlow reads no checkpoint from a folder with *, ?, [ or \\ in its path; rename it, or "
+                         "choose another one.")
+    return path
+
+
 class BertFolder:
     """A pre-trained BERT: Google's release layout, or Hugging Face's with safetensors."""
 
     def __init__(self, root):
-        self.root = os.path.abspath(root)
+        self.root = for_tensorflow(root)
         self.vocab = os.path.join(self.root, "vocab.txt")
         self.google_config = os.path.join(self.root, "bert_config.json")
         self.google_checkpoint = os.path.join(self.root, "bert_model.ckpt")
@@ -61,7 +76,7 @@ class ResultFolder:
     """What a run leaves behind; holds no text of any note, so that it may be zipped and downloaded."""
 
     def __init__(self, root):
-        self.root = os.path.abspath(root)
+        self.root = for_tensorflow(root)
         self.all_checkpoints = os.path.join(self.root, "checkpoints")
         self.checkpoints = os.path.join(self.all_checkpoints, "i2b2")
         self.best = os.path.join(self.checkpoints, "best_validation")

@@ -48,6 +48,7 @@ class RelationClassifier:
         checkpoints.check(folder.best)
         record = results.read_run(folder)
         self.settings = runs.settings_of_model(folder, record, recipe, assignments)
+        runs.tell_changes(record, self.settings)
         training.check_precision(self.settings)
         self.bert = inputs.bert_of_model(folder, record, self.settings, bert and paths.BertFolder(bert))
         with tf.Graph().as_default():

@@ -227,9 +227,12 @@ class TrainingProtocol(tf.train.SessionRunHook):
         batches, total = self._dev_batches, len(self._dev_batches.rows)
         kept = read_partial(self._result.evaluation, self._step)
         logits = [] if kept is None else [kept]
-        done = sum(map(len, logits))
+        first = int(np.searchsorted(batches.ends, sum(map(len, logits)), side="right"))
+        # Of other batches than today's, where eval_batch_size was another one, the last may be done in part.
+        done = int(batches.ends[first - 1]) if first else 0
+        logits = [rows[:done] for rows in logits]
         progress = Progress("evaluating", total, done, unit="example", keep=False)
-        for number in range(int(np.searchsorted(batches.ends, done, side="right")), len(batches)):
+        for number in range(first, len(batches)):
             logits.append(self.evaluation.logits(session, batches.at(number)))
             progress.update(batches.ends[number])
             if self._save_is_due() or interrupts.pending() is not None:

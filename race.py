@@ -1,7 +1,7 @@
 """Two recipes side by side on one corpus, with one BERT and the same held-out documents: `benchmark.py --against RECIPE`.
 
 For every seed both recipes are trained and tested by the commands that a user gives, one after the other, so that a
-machine whose speed drifts treats both alike. What is finished in the folder already is taken as it is.
+machine whose speed drifts treats both alike. What is finished in the folder already is not run again.
 """
 import json
 import os
@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+import inputs
 import paths
 import results
 import runs
@@ -56,7 +57,7 @@ def race(recipes, assignments, seeds, corpus, bert, folder):
 
     Raises
     ------
-    InputError : a command failed; what it said is on standard error.
+    InputError : a command failed, and what it said is on standard error; or a finished run is not one that was asked for.
     """
     pairs = []
     for seed in range(seeds):
@@ -66,17 +67,37 @@ def race(recipes, assignments, seeds, corpus, bert, folder):
             options = ["--corpus", corpus, "--bert", bert, "--result", result.root]
             say(f"{recipe}, seed {seed}")
             changes = ["--seed", str(seed)] + [word for text in assignments for word in ("--set", text)]
-            command("train", options + ["--recipe", recipe] + changes, skip=read_outcome(result) is not None)
-            command("test", options, skip=os.path.isfile(result.scores_json))
+            finished = read_outcome(result) is not None
+            if finished:
+                check_same(result, recipe, assignments, seed, corpus, bert)
+            else:
+                command("train", options + ["--recipe", recipe] + changes)
+            if not finished or not is_tested(results.read_run(result)):
+                command("test", options)
             pair.append(read(result))
         pairs.append(tuple(pair))
     return pairs
 
 
-def command(name, options, skip):
-    """Run a command of run_i2b2.py, unheard but for its errors, unless it is to be skipped."""
-    if skip:
-        return
+def check_same(result, recipe, assignments, seed, corpus, bert):
+    """Raise an InputError unless a finished run is of this recipe, seed, corpus and BERT; settings not given may differ."""
+    record = results.read_run(result)
+    settings = runs.settings_of_model(result, record, recipe, assignments, seed)
+    wanted = {"settings": settings._asdict(),
+              "corpus": inputs.read_corpus(paths.CorpusFolder(corpus), settings, write=False).fingerprint,
+              "bert": inputs.read_bert(paths.BertFolder(bert), settings).fingerprint}
+    changed = runs.differences(record, wanted)
+    if changed:
+        raise InputError(f"{result.root} holds another run: {'; '.join(changed)}. Name another folder with --result DIR.")
+
+
+def is_tested(record):
+    """Whether a run was tested after its training had ended, by its run.json."""
+    return record.get("test", {}).get("ended", "") >= record.get("train", {}).get("ended", "")
+
+
+def command(name, options):
+    """Run a command of run_i2b2.py, unheard but for its errors."""
     program = os.path.join(paths.PROJECT, "run_i2b2.py")
     status = subprocess.run([sys.executable, program, name] + options, stdout=subprocess.DEVNULL,
                             stdin=subprocess.DEVNULL).returncode

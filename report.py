@@ -35,7 +35,7 @@ def write_report(result, record, predictions, scores, documents, head):
     Parameters
     ----------
     result : paths.ResultFolder
-    record : dict, what run.json holds.
+    record : dict, what run.json holds, from `results.as_tested`.
     predictions : predictions.Predictions
     scores : dict, what scores.json holds.
     documents : list of data_process_i2b2.Document of the test set, read with entities="decoded".

@@ -74,6 +74,12 @@ def read_run(result):
     return record
 
 
+def as_tested(record):
+    """The content of run.json with the recipe and the settings that the test used, where it says so."""
+    test = record.get("test", {})
+    return dict(record, **{name: test[name] for name in ("recipe", "settings") if name in test})
+
+
 def write_run(result, record):
     """Write run.json."""
     files.write_atomically(result.run, json.dumps(record, indent=1) + "\n")

@@ -18,7 +18,7 @@ import sys
 import time
 
 import paths
-from errors import InputError, run_main
+from errors import InputError, Interrupted, run_main
 from labels import LABELS
 from settings import RECIPES, Settings, settings_for
 
@@ -155,9 +155,8 @@ def train(arguments):
 
     import checks
     import inputs
-    import results
     import runs
-    record = dict(run_record(arguments, settings, corpus, bert), train={"started": results.now()})
+    record = run_record(arguments, settings, corpus, bert)
     if not machines.is_chief:
         return follow(corpus, bert, settings, machines, record)
     with runs.claimed(result):
@@ -166,14 +165,19 @@ def train(arguments):
             text = f"this run is {runs.ending(finished)}; `test` scores it, --restart begins anew"
             with machines.gathered(record, runs.differences):
                 machines.tell(finished=text)
+            runs.record_outcome(result, finished)
             say(text)
             return finished
         checks.before_training(corpus, bert, settings, result)
-        results.write_run(result, record)
-        inputs.write_config_and_vocab(bert, result.bert_config, result.vocab)
-        outcome = fine_tune(corpus, bert, settings, result, machines, record)
-        record["train"].update(outcome._asdict(), ended=results.now(), seconds=round(time.time() - began, 1))
-        results.write_run(result, record)
+        with runs.recorded(result, record, began) as train_record:
+            inputs.write_config_and_vocab(bert, result.bert_config, result.vocab)
+            try:
+                outcome = fine_tune(corpus, bert, settings, result, machines, record)
+            except Interrupted as interrupt:
+                if not arguments.restart:
+                    raise
+                raise Interrupted(f"{interrupt}, but without --restart", interrupt.signal_number)
+            train_record.update(outcome._asdict())
     say(runs.ending(outcome))
     say(f"best model -> {result.best}.*")
     say(f"curves -> {result.tensorboard} (python3 -m tensorboard.main --logdir shows them)")
@@ -236,6 +240,7 @@ def test(arguments):
     """The best model on the test documents; returns the scores, a headline.Headline."""
     from console import say
     import checkpoints
+    import files
     import results
     import runs
     began = time.time()
@@ -243,6 +248,8 @@ def test(arguments):
     runs.require_model(result)
     record = results.read_run(result)
     settings = runs.settings_of_model(result, record, arguments.recipe, arguments.assignments, arguments.seed)
+    runs.tell_changes(record, settings)
+    files.check_writable(result.root)
     corpus, bert = read_inputs(arguments, settings)
 
     import inputs
@@ -258,9 +265,8 @@ def test(arguments):
     say(f"{len(logits) / (predicted - predicting):.1f} TLINKs/s")
     log_probabilities = text_model.log_probabilities(logits)
     scores, text = results.write_results(result, corpus.test.examples, log_probabilities)
-    record.setdefault("recipe", arguments.recipe or "paper")
-    record.setdefault("settings", settings._asdict())
-    record["test"] = {"ended": results.now(), "seconds": round(time.time() - began, 1),
+    record["test"] = {"recipe": arguments.recipe or record.get("recipe", "paper"), "settings": settings._asdict(),
+                      "ended": results.now(), "seconds": round(time.time() - began, 1),
                       "predict_seconds": round(predicted - predicting, 3), "corpus": corpus.fingerprint,
                       "bert": bert.fingerprint, "versions": results.versions()}
     results.write_run(result, record)
@@ -277,13 +283,14 @@ def present(arguments, result, corpus, record, scores, log_probabilities):
     import headline
     import predictions
     import report
+    import results
     import system_xml
     say("report, figures and system XML")
     table = predictions.of_examples(corpus.test.examples, log_probabilities)
     documents = system_xml.read_documents(corpus.folder.test_xml)
     training_labels = [example.label for example in corpus.train.examples]
     head = headline.of_predictions(table, [training_labels.count(label) for label in LABELS])
-    report.write_report(result, record, table, scores, list(documents.values()), head)
+    report.write_report(result, results.as_tested(record), table, scores, list(documents.values()), head)
     written = [result.report, result.figures, result.system_xml]
     system_xml.write_system_xml(result.system_xml, documents, table)
     if arguments.with_text:
@@ -337,6 +344,7 @@ def export(arguments):
     checkpoints.check(result.best)
     record = results.read_run(result)
     settings = runs.settings_of_model(result, record, arguments.recipe, arguments.assignments)
+    runs.tell_changes(record, settings)
     bert = inputs.bert_of_model(result, record, settings, arguments.bert and paths.BertFolder(arguments.bert))
     exporting.export_model(result, bert, settings, arguments.out, arguments.float16)
     say(f"-> {os.path.abspath(arguments.out)} (SavedModel, signature {exporting.SIGNATURE})")

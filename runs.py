@@ -10,7 +10,7 @@ import locks
 from console import say
 from errors import InputError, not_written
 from protocol import read_outcome
-from results import now, read_run
+from results import now, read_run, write_run
 from settings import Settings, as_text, settings_for
 
 # Settings that change how fast a run goes or how often it is saved, but not its outcome.
@@ -56,11 +56,14 @@ def settings_of_model(result, record, recipe=None, assignments=(), seed=None):
                          "leave --recipe out, or name another --result DIR.")
     trained = [f"{key}={as_text(tuple(value) if isinstance(value, list) else value)}"
                for key, value in record["settings"].items()]
-    settings = settings_for(recipe, trained + list(assignments), seed)
-    changed = differences({"settings": record["settings"]}, {"settings": settings._asdict()})
+    return settings_for(recipe, trained + list(assignments), seed)
+
+
+def tell_changes(record, settings):
+    """Say which of a model's settings are not those that it was trained with; `record` is its run.json."""
+    changed = differences({"settings": record["settings"]}, {"settings": settings._asdict()}) if "settings" in record else []
     if changed:
         say(f"not as the model was trained: {'; '.join(changed)}")
-    return settings
 
 
 def require_model(result):
@@ -115,15 +118,59 @@ def prepare(result, record, restart):
     return examine(result, record)
 
 
+@contextlib.contextmanager
+def recorded(result, record, began):
+    """Keep run.json while a run trains: what it is, when it began, and how many seconds it was at work.
+
+    A run that continues adds to what run.json has of it; work that a killed process did is not counted.
+
+    Parameters
+    ----------
+    result : paths.ResultFolder
+    record : what run.json tells of a run before it begins.
+    began : time.time() when this command began.
+
+    Yields
+    ------
+    dict, the record's entry "train", written when the block has ended, well or not.
+    """
+    earlier = read_run(result)
+    train = dict({"started": now()}, **earlier.get("train", {}))
+    before = train.get("seconds", 0.0)
+    # The scores of an earlier `test`, of the best model until then, stay in the folder, and so does what is told of them.
+    record = dict(record, train=train, **{name: earlier[name] for name in ("test",) if name in earlier})
+    write_run(result, record)
+
+    def write_end():
+        train.update(ended=now(), seconds=round(before + time.time() - began, 1))
+        write_run(result, record)
+    try:
+        yield train
+    except BaseException:
+        with contextlib.suppress(InputError):  # what ended the run, such as a full disk, is what is told
+            write_end()
+        raise
+    write_end()
+
+
+def record_outcome(result, outcome):
+    """Put a finished run's protocol.Outcome into its run.json, if the process was killed before it could do so."""
+    record = read_run(result)
+    train = record.setdefault("train", {})
+    if "reason" not in train:
+        train.update(outcome._asdict())
+        write_run(result, record)
+
+
 def examine(result, record):
     """Whether the run that `record` describes may go on in the result folder; returns and raises as `prepare`."""
     if not has_begun(result):
         return None
     ways_out = ("Give the same command as then to continue it, --restart to begin anew (the old run is kept under a "
                 "dated name), or another --result DIR.")
-    if not os.path.isfile(result.run):
-        raise InputError(f"{result.root} holds a run without its run.json, so that it cannot be told whether this is the "
-                         f"same one. Put that file back. {ways_out}")
+    if "settings" not in read_run(result):
+        raise InputError(f"{result.root} holds a run whose settings no run.json tells, so that it cannot be told whether this "
+                         f"is the same one. Put that file back. {ways_out}")
     changed = differences(read_run(result), record)
     if changed:
         raise InputError(f"{result.root} holds another run: {'; '.join(changed)}. {ways_out}")

@@ -123,7 +123,7 @@ def parse_value(key, text):
         return check_dev(text, value)
     if type(default) in (int, float):
         low, high = MINIMUM.get(key, 1), MAXIMUM.get(key, float("inf"))
-        if not low <= value <= high:
+        if not low <= value <= high or value == float("inf"):
             raise InputError(f"--set {key}={text}: expected a value of at least {low}"
                              + (f" and at most {high}." if high < float("inf") else "."))
     return value

@@ -73,7 +73,16 @@ def test_two_recipes_race_on_the_same_dev_documents(corpus, bert, tmp_path):
                  "--seeds", 2, *settings(num_epochs=2, dev=0.4, evaluate_every=0))
     first = run("benchmark.py", *arguments)
     again = run("benchmark.py", *arguments)
-    assert first.stderr == again.stderr == "" and first.stdout == again.stdout
+    tables = [finished.stdout.split("\n\n")[-1] for finished in (first, again)]
+    assert first.stderr == again.stderr == "" and tables[0] == tables[1]
+    (tmp_path / "paper" / "seed-1").rename(tmp_path / "kept")
+    (tmp_path / "context" / "seed-1").rename(tmp_path / "paper" / "seed-1")
+    taken = run("benchmark.py", *arguments, check=False)
+    assert taken.returncode == 1 and "trained with the recipe context" in taken.stderr
+    other = run("benchmark.py", *arguments, *settings(batch_size=3), check=False)
+    assert other.returncode == 1 and "batch_size is 3, was 26" in other.stderr
+    (tmp_path / "paper" / "seed-1").rename(tmp_path / "context" / "seed-1")
+    (tmp_path / "kept").rename(tmp_path / "paper" / "seed-1")
     for recipe in ("paper", "context"):
         for seed in (0, 1):
             record = json.loads((tmp_path / recipe / f"seed-{seed}" / "run.json").read_text(encoding="utf-8"))
@@ -113,6 +122,8 @@ def test_nothing_is_left_behind_nor_said_on_standard_error(runs):
     (("--recipe", "cake"), 1, "no such recipe"),
     (("--set", "batch_size=none"), 1, "batch_size"),
     (("--against", "cake"), 2, "cake"),
+    (("--against", "paper", "--recipe", "context", "--json", "x.json"), 2, "--json goes without --against"),
+    (("--seeds", "2"), 2, "--seeds goes with --against"),
     (("--against", "paper"), 1, "is the recipe itself"),
     (("--compare", "no such file.json"), 1, "no such file.json"),
     (("--compare", __file__), 1, "not figures of this benchmark"),

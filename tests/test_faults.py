@@ -7,10 +7,15 @@ import signal
 import subprocess
 import time
 
+import numpy as np
 import pytest
 
 import checkpoints
+import protocol
+from features import Features
 from helpers import command_of, files_below, run, settings, write_corpus
+from paths import ResultFolder
+from settings import Settings
 
 # A run that ends only when something ends it, and saves after every step.
 ENDLESS = settings(batch_size=4, num_epochs=10 ** 4, evaluate_every=10 ** 6, save_every_minutes=0, seq_length=32)
@@ -114,6 +119,42 @@ def test_a_run_killed_at_any_moment_becomes_the_uninterrupted_one(corpus, bert, 
         assert [difference[key] for key in ("outcome", "curves", "left over", "bytes more")] == [False, False, 0, 0]
 
 
+@pytest.mark.parametrize("done", [0, 3, 4, 7])
+def test_an_evaluation_goes_on_in_batches_of_another_size(done, tmp_path):
+    """`done` examples were evaluated when it was cut off: with batches of 2 from here on, the last may be half done."""
+    random = np.random.RandomState(0)
+    dev = Features(*(random.randint(0, 9, [7, 5]).astype(np.int32) for _ in range(3)), label_ids=np.zeros(7, np.int32))
+    result = ResultFolder(str(tmp_path))
+
+    class Graph:
+        """Answers with what it was asked."""
+        seen = 0
+
+        def logits(self, _, batch):
+            self.seen += len(batch.label_ids)
+            return np.concatenate([batch.input_ids, batch.input_mask[:, :3]], axis=1).astype(np.float32)
+
+    def evaluate():
+        one = protocol.TrainingProtocol(None, dev, Settings(eval_batch_size=2), result, None)
+        one.evaluation, one._step, one._last_save = Graph(), 3, time.time()  # pylint: disable=protected-access
+        return one._dev_logits(None), one.evaluation.seen  # pylint: disable=protected-access
+
+    whole, _ = evaluate()
+    protocol.write_partial(result.evaluation, 3, whole[:done])
+    continued, seen = evaluate()
+    assert (continued == whole).all() and seen == 7 - done + (done == 3)
+
+
+def test_what_continues_a_restarted_run_is_the_command_without_restart(corpus, bert, tmp_path):
+    with Training(tmp_path / "log", "--corpus", corpus, "--bert", bert, "--result", tmp_path / "result", "--restart",
+                  *ENDLESS) as training:
+        training.wait_until(lambda: newest_step(tmp_path / "result") > 1)
+        status, output = training.end(signal.SIGINT)
+    assert status == 130 and "but without --restart" in output
+    record = json.loads((tmp_path / "result" / "run.json").read_text(encoding="utf-8"))
+    assert record["train"]["ended"] and record["train"]["seconds"] > 0
+
+
 def test_signals_a_twin_and_damaged_files(own_corpus, bert, tmp_path):
     """One run, through everything that may happen to it; the same command continues each time."""
     result = tmp_path / "result"
@@ -136,6 +177,7 @@ def test_signals_a_twin_and_damaged_files(own_corpus, bert, tmp_path):
         assert f"continued from step {step}" in second.output()
         status, output = second.end(signal.SIGTERM)
     assert status == 143 and f"interrupted at step {newest_step(result)}, the state is saved; the same command" in output
+    assert "without --restart" not in output
 
     # The newest state and a cache have an altered byte: both are named, the state before and a new cache used.
     newest, before = state_data(result)

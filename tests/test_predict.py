@@ -133,7 +133,8 @@ def test_what_cannot_be_done_is_told_before_anything_is_written(model, predicted
 def test_without_a_model_or_its_vocabulary_the_message_says_what_to_do(model, predicted, tmp_path):
     folder, first, _ = predicted
     note = folder / "in" / first.name
-    missing = run("run_i2b2.py", "predict", note, "--out", tmp_path / "out", "--result", tmp_path, check=False)
+    missing = run("run_i2b2.py", "predict", note, "--out", tmp_path / "out", "--result", tmp_path / "none",
+                  check=False)
     assert missing.returncode == 1 and "no trained model" in missing.stderr
     result = shutil.copytree(str(model[1]), str(tmp_path / "old"))
     (tmp_path / "old" / "checkpoints" / "i2b2" / "vocab.txt").unlink()

@@ -118,6 +118,40 @@ def test_continuing_gives_the_uninterrupted_run(corpus, bert, tmp_path):
     assert (whole / "predictions.tsv").read_text() == (parts / "predictions.tsv").read_text()
 
 
+def test_what_test_was_told_is_on_record_and_what_train_was_told_stays(corpus, bert, tmp_path):
+    common = ("--corpus", corpus, "--bert", bert, "--result", tmp_path / "a")
+    small = settings(batch_size=4, max_steps=3, evaluate_every=2)
+    run("run_i2b2.py", "train", *common, *small)
+    shutil.copytree(str(tmp_path / "a"), str(tmp_path / "b"))
+    run("run_i2b2.py", "test", *common)
+    shorter = run("run_i2b2.py", "test", *common[:4], "--result", tmp_path / "b", *settings(seq_length=20))
+    assert "not as the model was trained: setting seq_length is 20, was 180" in shorter.stdout
+    compared = run("run_i2b2.py", "compare", tmp_path / "a", tmp_path / "b", cwd=tmp_path)
+    assert ["seq_length", "180", "20"] in [line.split() for line in compared.stdout.split("\n")]
+    # Cut off after the first evaluation, the run goes on: when it began, and that it was tested, stay on record.
+    before = json.loads((tmp_path / "a" / "run.json").read_text())
+    (tmp_path / "a" / "checkpoints/i2b2/outcome.json").unlink()
+    changed = dict(before, train={"started": "2001-03-02T08:00:00Z", "seconds": 1000.0})
+    (tmp_path / "a" / "run.json").write_text(json.dumps(changed))
+    run("run_i2b2.py", "train", *common, *small)
+    after = json.loads((tmp_path / "a" / "run.json").read_text())
+    assert after["train"]["started"] == "2001-03-02T08:00:00Z" and after["train"]["seconds"] > 1000
+    assert after["train"]["step"] == 3 and after["test"] == before["test"]
+    assert "of a test before training ended" in run("run_i2b2.py", "compare", tmp_path / "a", tmp_path / "b", cwd=tmp_path).stdout
+
+
+def test_a_folder_that_tensorflow_takes_for_a_pattern_is_refused(corpus, bert, tmp_path):
+    for folders in (("--bert", bert, "--result", tmp_path / "run [1]"), ("--bert", tmp_path / "what?", "--result", tmp_path)):
+        finished = run("run_i2b2.py", "train", "--corpus", corpus, *folders, check=False)
+        assert finished.returncode == 1 and "rename it" in finished.stderr and not files_below(tmp_path)
+
+
+def test_more_parts_than_processors_are_refused(corpus, bert, tmp_path):
+    finished = run("run_i2b2.py", "train", "--corpus", corpus, "--bert", bert, "--result", tmp_path, *settings(devices=10 ** 4),
+                   check=False)
+    assert finished.returncode == 1 and "processors cannot be divided" in finished.stderr
+
+
 def test_dev_documents_can_be_held_out(corpus, bert, tmp_path):
     finished = run("run_i2b2.py", "train", "--corpus", corpus, "--bert", bert, "--result", tmp_path, *settings(
         dev=0.3, max_steps=2, evaluate_every=1, selection="macro_f1", optimizer="adamw"))

@@ -27,7 +27,7 @@ def test_every_setting_is_written_as_it_is_read(recipe):
 
 @pytest.mark.parametrize("assignment", [
     "num_epochs", "num_epochs=", "num_epochs=two", "num_epochs=0", "num_epochs=1.5", "epochs=2", "keep_prob=0", "keep_prob=1.1",
-    "keep_prob=nan", "learning_rate=-1", "filter_sizes=2,2", "filter_sizes=0", "filter_sizes=", "do_lower_case=perhaps",
+    "keep_prob=nan", "clip=inf", "learning_rate=-1", "filter_sizes=2,2", "filter_sizes=0", "filter_sizes=", "do_lower_case=perhaps",
     "dev=train", "dev=0", "dev=1", "optimizer=sgd", "precision=float16", "seq_length=4", "seed=-1", f"seed={2 ** 31}", "=1", ""])
 def test_what_does_not_fit_is_refused_with_what_does(assignment):
     with pytest.raises(InputError) as caught:

@@ -75,7 +75,7 @@ def test_pairs_are_those_of_a_sentence_and_its_neighbour_and_of_events_with_thei
     every = candidates.pairs(document)
     assert {pair[1:] for pair in every} == near | sections and len(every) == len(near | sections)
     assert len({pair.tlink for pair in every}) == len(every)
-    linked = candidates.linked(document, every[:1])
+    linked = candidates.linked(document, every[:1], [mention.id for mention in document.mentions])
     assert linked.tlinks == (Tlink(every[0].tlink, "E0", "cough", "T0", "2001-02-20", ""),)
 
 

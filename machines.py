@@ -187,7 +187,7 @@ class Machines:
         """Read what a machine is about to train. One that has come before, and was started anew, replaces itself."""
         hello = receive(connection, BEAT) or {}
         number = hello.get("number")
-        if number not in range(1, self.count) or not isinstance(hello.get("about"), dict):
+        if number not in range(1, self.count) or "about" not in hello:
             connection.close()  # something else that tries ports
             return
         other = difference(hello["about"], about)

@@ -207,8 +207,8 @@ def output_names(names, out):
 
 def is_within(path, folder):
     """Whether a path is a folder or leads into it."""
-    path, folder = os.path.realpath(path), os.path.realpath(folder)
-    return os.path.commonpath([path, folder]) == folder
+    path, folder = (os.path.join(os.path.realpath(each), "") for each in (path, folder))
+    return path.startswith(folder)
 
 
 def counted(number, noun):

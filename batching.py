@@ -103,18 +103,18 @@ def steps_of(examples, settings):
 
 
 def full_batch(count, vocab_size, settings):
-    """A batch of `count` examples of random word pieces and the full length, to measure with."""
+    """A batch of `count` examples of random word pieces, of the usual length, to measure with."""
     random = np.random.RandomState(settings.seed)
-    links = settings.links_per_pass
-    ids = random.randint(0, vocab_size, [-(-count // links), settings.seq_length]).astype(np.int32)
+    links, length = settings.links_per_pass, packing.usual_length(settings)
+    ids = random.randint(0, vocab_size, [-(-count // links), length]).astype(np.int32)
     label_ids = random.randint(0, len(LABELS), count).astype(np.int32)
     text = Features(ids, np.ones_like(ids), np.zeros_like(ids), label_ids)
     if not settings.context:
         return text
-    positions = np.broadcast_to(np.arange(settings.seq_length, dtype=np.int32), ids.shape)
+    positions = np.broadcast_to(np.arange(length, dtype=np.int32), ids.shape)
     pairs, passes = np.zeros([count, 2], np.int32), np.arange(count, dtype=np.int32) // links
     return packing.Batch(ids, text.input_mask, text.segment_ids, positions, np.zeros_like(ids), passes, pairs, pairs,
-                         np.zeros([count, packing.UNITS], np.int32), pairs + np.array([0, settings.seq_length], np.int32),
+                         np.zeros([count, packing.UNITS], np.int32), pairs + np.array([0, length], np.int32),
                          label_ids)
 
 

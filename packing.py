@@ -27,7 +27,7 @@ FARTHEST = 8
 DISTANCES = 2 + 2 * FARTHEST
 HEADING_PIECES = 8  # of a heading, from its beginning
 UNITS = 3  # of distance: word pieces, sentences, mentions
-MULTIPLE = 16  # lengths are rounded up to a multiple of this: XLA compiles anew for every length
+MULTIPLE = 8  # lengths are rounded up to a multiple of this: XLA compiles anew for every length
 
 
 class Pass(NamedTuple):
@@ -126,6 +126,16 @@ def merged(stretches):
 def size(stretches, links, settings):
     """Length of a pass: [CLS], the stretches, each with its [SEP], and the markers of so many TLINKs."""
     return 1 + sum(end - begin + 1 for begin, end in stretches) + links * MARKERS[settings.markers]
+
+
+def usual_length(settings):
+    """Length of the passes that speed and memory are estimated with.
+
+    With one TLINK to a pass that of two single pieces far apart, each with all its context: more than most passes have.
+    """
+    if not settings.context or settings.links_per_pass > 1:
+        return settings.seq_length
+    return min(size([(0, 2 * settings.context + 1)] * 2, 1, settings), settings.seq_length)
 
 
 def length(one, settings):

@@ -55,7 +55,7 @@ def settings_of_model(result, record, recipe=None, assignments=(), seed=None):
         raise InputError(f"--recipe {recipe}: the model in {result.root} was trained with the recipe {record['recipe']}; "
                          "leave --recipe out, or name another --result DIR.")
     trained = [f"{key}={as_text(tuple(value) if isinstance(value, list) else value)}"
-               for key, value in record["settings"].items()]
+               for key, value in dict(Settings()._asdict(), **record["settings"]).items()]
     return settings_for(recipe, trained + list(assignments), seed)
 
 

@@ -286,7 +286,7 @@ def many(count=40):
 
 
 def test_batches_are_a_function_of_seed_and_step():
-    chosen = RECIPE._replace(seq_length=64, links_per_pass=4, batch_size=6, num_epochs=3)
+    chosen = RECIPE._replace(seq_length=64, markers="attached", links_per_pass=4, batch_size=6, num_epochs=3)
     made = features_of(many())
     one, other = batching.Batches(made, chosen), batching.Batches(made, chosen)
     forwards = [one.at(step) for step in range(one.total)]
@@ -311,7 +311,7 @@ def test_evaluation_batches_give_every_row_back_in_order():
 
 def test_a_links_logits_do_not_depend_on_the_links_beside_it():
     """The markers of other TLINKs are neither seen by the text nor by a TLINK's own."""
-    chosen = RECIPE._replace(num_filters=4, hidden_dim=32)
+    chosen = RECIPE._replace(num_filters=4, hidden_dim=32, **ATTACHED)
     made = features_of(many(12))
     passes = packing.pack(made, chosen)[:1]
     alone = [passes[0]._replace(rows=[row]) for row in passes[0].rows]
@@ -408,7 +408,7 @@ def test_the_cache_follows_offsets_and_recipe(corpus, bert, tmp_path):
 
 @pytest.mark.parametrize("changes, words", [
     (["context=0"], "--recipe context"),
-    (["markers=inserted"], "links_per_pass=1"),
+    (["links_per_pass=2"], "links_per_pass=1"),
     (["seq_length=8"], "seq_length 8"),
 ])
 def test_settings_that_contradict_each_other_are_refused(changes, words):

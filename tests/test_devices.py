@@ -31,7 +31,7 @@ STEPS = 10
 COMMON = dict(max_steps=STEPS, evaluate_every=5, seq_length=48, eval_batch_size=64, save_every_minutes=0, threads=1)
 # Passes of one to four links, and fewer of them than devices at times: shares are unequal, or empty.
 RUNS = {"paper": settings(batch_size=7, learning_rate=1e-3, **COMMON),
-        "context": settings(batch_size=6, links_per_pass=4, dev=0.4, num_epochs=2, **COMMON)}
+        "context": settings(batch_size=6, markers="attached", links_per_pass=4, dev=0.4, num_epochs=2, **COMMON)}
 
 
 @pytest.fixture(scope="module")

@@ -129,7 +129,7 @@ def size(stretches, links, settings):
 
 
 def usual_length(settings):
-    """Length of the passes that speed and memory are estimated with.
+    """Length of the passes that speed is estimated with.
 
     With one TLINK to a pass that of two single pieces far apart, each with all its context: more than most passes have.
     """

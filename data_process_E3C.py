@@ -27,7 +27,7 @@ from xml.sax.saxutils import escape
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
-from data_process_i2b2 import MAX_BYTES, Document, Mention, Split, Tlink, examples, one_line, summary, xml_names
+from data_process_i2b2 import Document, Mention, Split, Tlink, examples, one_line, read_bytes, summary, xml_names
 from errors import InputError, run_main
 from paths import E3C_RECORD, PROJECT, TEST_XML, TRAIN_XML
 
@@ -82,8 +82,8 @@ def read_xmi(path):
     ------
     InputError
         If the file cannot be read, is not well-formed, has a document type declaration (nothing of it is
-        expanded or fetched), exceeds `MAX_BYTES`, is not XMI with one text, or has an EVENT or TIMEX3 without
-        an id of its own or a place in that text. No message holds text of the note.
+        expanded or fetched), exceeds data_process_i2b2.MAX_BYTES, is not XMI with one text, or has an EVENT or
+        TIMEX3 without an id of its own or a place in that text. No message holds text of the note.
     """
     path = os.fspath(path)
     elements = list(_parse(path))
@@ -102,15 +102,7 @@ def read_xmi(path):
 
 
 def _parse(path):
-    try:
-        with open(path, "rb") as source:
-            raw = source.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}. Check the path and its "
-                         "permissions.") from error
-    if len(raw) > MAX_BYTES:
-        raise InputError(f"{path} is larger than {MAX_BYTES // 10**6} MB, which no file of layer 1 is. "
-                         f"{RESTORE}")
+    raw = read_bytes(path, RESTORE)
     try:
         root = fromstring(raw, forbid_dtd=True)
     except DefusedXmlException:

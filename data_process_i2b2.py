@@ -175,19 +175,24 @@ def escape_stray_ampersands(source):
     return _AMPERSAND.sub(lambda match: match.group(1) or "&amp;", source)
 
 
-def read_utf8(path):
-    """The text of an XML file; InputError if it cannot be read, is empty, not UTF-8 or exceeds `MAX_BYTES`."""
+def read_bytes(path, remedy):
+    """The content of a corpus' file; InputError, with this remedy, if it cannot be read or exceeds `MAX_BYTES`."""
     try:
         with open(path, "rb") as source:
             raw = source.read(MAX_BYTES + 1)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}. Check the path and its "
                          "permissions.") from error
+    if len(raw) > MAX_BYTES:
+        raise InputError(f"{path} is larger than {MAX_BYTES // 10**6} MB, which no annotated note is. {remedy}")
+    return raw
+
+
+def read_utf8(path):
+    """The text of an XML file; InputError as `read_bytes`, or if it is empty or not UTF-8."""
+    raw = read_bytes(path, "Take it out of the folder.")
     if not raw.strip():
         raise InputError(f"{path} is empty. Restore it from the archive, or take it out of the folder.")
-    if len(raw) > MAX_BYTES:
-        raise InputError(f"{path} is larger than {MAX_BYTES // 10**6} MB, which no annotated note is. "
-                         "Take it out of the folder.")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import data_process_E3C as e3c
+import data_process_i2b2
 from conftest import PROJECT
 from data_process_i2b2 import read_document
 from errors import InputError
@@ -270,7 +271,7 @@ def test_bytes_that_are_not_utf8_and_oversized_files_are_refused(tmp_path, monke
     with pytest.raises(InputError, match="not well-formed"):
         e3c.read_xmi(path)
     path.write_text(xmi("a" * 200))
-    monkeypatch.setattr(e3c, "MAX_BYTES", 100)
+    monkeypatch.setattr(data_process_i2b2, "MAX_BYTES", 100)
     with pytest.raises(InputError, match="larger than"):
         e3c.read_xmi(path)
 

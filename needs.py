@@ -36,19 +36,17 @@ class Room(NamedTuple):
     free: int
 
 
-def checkpoint_bytes(shapes, settings):
-    """Size of a state, its index included: the weights, the optimizer's moments and, where there is one, the average.
+def checkpoint_bytes(shapes):
+    """Size of a state, its index included: the weights and the optimizer's moments.
 
     Parameters
     ----------
     shapes : dict of variable name -> shape, from training.model_shapes.
-    settings : settings.Settings
     """
     sizes = {name: elements(shape) * FLOAT_BYTES for name, shape in shapes.items()}
     trained = sum(size for name, size in sizes.items() if not name.startswith(NOT_TRAINED))
-    copies = 1 + bool(settings.averaging)
-    entries = len(sizes) * (copies + ADAM_MOMENTS)
-    return copies * sum(sizes.values()) + ADAM_MOMENTS * trained + entries * INDEX_ENTRY_BYTES + SCALARS_BYTES
+    entries = len(sizes) * (1 + ADAM_MOMENTS)
+    return sum(sizes.values()) + ADAM_MOMENTS * trained + entries * INDEX_ENTRY_BYTES + SCALARS_BYTES
 
 
 def elements(shape):
@@ -87,7 +85,7 @@ def rooms(corpus, settings, result, shapes, steps):
     checkpoint_count = checkpoints.KEPT_STATES + 2
     curves = steps * STEP_CURVE_BYTES + evaluations * EVALUATION_CURVE_BYTES
     caches = sum(features_bytes(len(split.examples), settings.seq_length) for split in (corpus.train, corpus.test))
-    of_result = checkpoint_count * checkpoint_bytes(shapes, settings) - files.bytes_below(result.checkpoints)
+    of_result = checkpoint_count * checkpoint_bytes(shapes) - files.bytes_below(result.checkpoints)
     of_result += max(0, curves - files.bytes_below(result.tensorboard))
     of_corpus = caches - files.bytes_below(corpus.folder.features)
     found = {}

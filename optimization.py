@@ -3,8 +3,6 @@ import re
 
 from runtime import tf
 
-AVERAGE = "/average"  # in the name of a variable's average, behind its own
-
 # BERT's AdamW leaves these out of weight decay.
 NOT_DECAYED = re.compile(r"LayerNorm|layer_norm|bias")
 
@@ -29,13 +27,13 @@ def train_op(loss, settings, global_step, total_steps):
     pairs = [(dense_gradient(gradient, variable), variable) for gradient, variable in pairs]
     if settings.optimizer == "adamw":
         rate = warmup_and_decay(settings.learning_rate, global_step, total_steps, settings.warmup)
-        return averaged(adamw(pairs, scale, rate, settings, global_step), settings), norm, rate
+        return adamw(pairs, scale, rate, settings, global_step), norm, rate
     rate = tf.constant(settings.learning_rate, tf.float32)
     # The name scope gives the two beta powers the names they have in upstream's checkpoints.
     with tf.name_scope("optimizer/"):
         operation = tf.train.AdamOptimizer(rate).apply_gradients(
             [(gradient * scale, variable) for gradient, variable in pairs], global_step)
-    return averaged(operation, settings), norm, rate
+    return operation, norm, rate
 
 
 def train_op_of_sums(strategy, pairs, squares, examples, settings, global_step, total_steps):
@@ -64,8 +62,7 @@ def train_op_of_sums(strategy, pairs, squares, examples, settings, global_step, 
     else:
         rate = tf.constant(settings.learning_rate, tf.float32)
         operation = mirrored_adam(pairs, scale, rate, global_step, update)
-    # As all variables, the averages get their values from a state.
-    return averaged(operation, settings, update, lambda variable: tf.zeros(variable.shape)), norm, rate
+    return operation, norm, rate
 
 
 def clipping(norm, settings):
@@ -114,39 +111,6 @@ def warmup_and_decay(peak, global_step, total_steps, warmup):
 def in_place(variable, function, *arguments):
     """`function(variable, *arguments)`: how the optimizers change variables that are on one device."""
     return function(variable, *arguments)
-
-
-def averaged(operation, settings, update=in_place, start=lambda variable: variable.initialized_value()):
-    """A training step that also moves an average of the weights, where the settings ask for one (Polyak and Juditsky 1992).
-
-    The average of a variable, `VARIABLE/average`, begins at the start value; the weights `a` steps ago count with
-    (1 - averaging) averaging^a.
-
-    Parameters
-    ----------
-    operation : the training step.
-    settings : settings.Settings
-    update : called as `in_place` is; changes every copy of a variable.
-    start : function of a variable that gives its average's initializer.
-    """
-    if not settings.averaging:
-        return operation
-
-    def move(average, weights):
-        return average.assign_add((1.0 - settings.averaging) * (weights - average)).op
-
-    variables = tf.trainable_variables()
-    averages = [tf.get_variable(variable.op.name + AVERAGE, initializer=start(variable), trainable=False)
-                for variable in variables]
-    with tf.control_dependencies([operation]):
-        return tf.group(*(update(average, move, variable.read_value()) for average, variable in zip(averages, variables)))
-
-
-def kept_variables():
-    """What of a training graph is the model: {name in the checkpoint: variable}, averages in place of their weights."""
-    variables = {variable.op.name: variable for variable in tf.global_variables()}
-    averages = {name[:-len(AVERAGE)]: variable for name, variable in variables.items() if name.endswith(AVERAGE)}
-    return {name: averages.get(name, variable) for name, variable in variables.items() if not name.endswith(AVERAGE)}
 
 
 def adamw(pairs, scale, rate, settings, global_step, update=in_place):

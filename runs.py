@@ -16,16 +16,24 @@ from settings import Settings, as_text, settings_for
 # Settings that change how fast a run goes or how often it is saved, but not its outcome.
 NOT_PART_OF_THE_RUN = ("eval_batch_size", "save_every_minutes", "xla", "threads", "devices")
 
+# Settings that earlier versions had, each with the value that means what this one does.
+FORMER = {"averaging": 0.0}
+
 
 def identity(record):
     """What makes two runs the same one: dict of "setting KEY", "corpus SPLIT", "bert FILE" -> value."""
-    # A run of an earlier version was without the settings that came later, as their defaults are.
-    settings = dict(Settings()._asdict(), **record["settings"]) if "settings" in record else {}
+    settings = recorded_settings(record) if "settings" in record else {}
     parts = {f"setting {key}": as_text(tuple(value) if isinstance(value, list) else value)
              for key, value in settings.items() if key not in NOT_PART_OF_THE_RUN}
     for kind in ("corpus", "bert"):
         parts.update({f"{kind} {name}": digest for name, digest in record.get(kind, {}).items()})
     return parts
+
+
+def recorded_settings(record):
+    """The settings in a run record: dict. Those that came later than the run have the defaults, which change nothing."""
+    return dict(Settings()._asdict(), **{key: value for key, value in record["settings"].items()
+                                         if key not in FORMER or value != FORMER[key]})
 
 
 def differences(old, new):
@@ -46,7 +54,7 @@ def settings_of_model(result, record, recipe=None, assignments=(), seed=None):
 
     Raises
     ------
-    InputError : another recipe than the model's, or as `settings_for`.
+    InputError : another recipe than the model's, settings that this version does not have, or as `settings_for`.
     """
     recipe = recipe or record.get("recipe", "paper")
     if "settings" not in record:
@@ -54,8 +62,12 @@ def settings_of_model(result, record, recipe=None, assignments=(), seed=None):
     if recipe != record["recipe"]:
         raise InputError(f"--recipe {recipe}: the model in {result.root} was trained with the recipe {record['recipe']}; "
                          "leave --recipe out, or name another --result DIR.")
-    trained = [f"{key}={as_text(tuple(value) if isinstance(value, list) else value)}"
-               for key, value in dict(Settings()._asdict(), **record["settings"]).items()]
+    recorded = recorded_settings(record)
+    unknown = sorted(set(recorded) - set(Settings._fields))
+    if unknown:
+        raise InputError(f"the model in {result.root} was trained by another version of this program, with settings that this "
+                         f"one does not have: {', '.join(unknown)}. Use that version, or train anew.")
+    trained = [f"{key}={as_text(tuple(value) if isinstance(value, list) else value)}" for key, value in recorded.items()]
     return settings_for(recipe, trained + list(assignments), seed)
 
 

@@ -31,7 +31,6 @@ class Settings(NamedTuple):
     warmup: float = 0.1             # adamw only: share of all steps in which the rate rises from 0
     weight_decay: float = 0.01      # adamw only: of everything but layer norms and biases
     smoothing: float = 0.0          # share of each training label spread evenly over all labels
-    averaging: float = 0.0          # decay of a moving average of the weights, evaluated and kept in their place; 0: none
     clip: float = 5.0               # gradients are scaled down to this global norm
     num_epochs: int = 64            # passes over the training examples, unless patience ends them before
     batch_size: int = 26            # examples of a training step
@@ -55,7 +54,7 @@ RECIPES = {
     "context": Settings(
         seq_length=192, context=6, headings=True, markers="inserted", marker_states=True, marker_layers=2, link_kinds=True,
         entities="decoded", do_lower_case=True, optimizer="adamw", learning_rate=1e-4, head_rate=10.0, smoothing=0.1,
-        averaging=0.98, num_epochs=8, batch_size=24, eval_batch_size=128, evaluate_every=0, patience=0,
+        num_epochs=8, batch_size=24, eval_batch_size=128, evaluate_every=0, patience=0,
         selection="macro_f1", dev="0.15"),
     "demo": Settings(learning_rate=1e-3, num_epochs=5, evaluate_every=50, patience=250),
 }
@@ -64,9 +63,9 @@ CHOICES = {"markers": ("none", "inserted", "attached"), "entities": ("upstream",
            "selection": ("upstream", "accuracy", "macro_f1"), "precision": ("float32", "bfloat16"), "xla": ("auto", "on", "off")}
 MINIMUM = {"keep_prob": 1e-6, "clip": 1e-9, "learning_rate": 0.0, "warmup": 0.0, "weight_decay": 0.0, "head_rate": 0.0,
            "save_every_minutes": 0.0, "max_steps": 0, "threads": 0, "devices": 0, "seed": 0, "seq_length": 5, "context": 0,
-           "evaluate_every": 0, "patience": 0, "smoothing": 0.0, "averaging": 0.0}
+           "evaluate_every": 0, "patience": 0, "smoothing": 0.0}
 SHORTEST_PASS = 9  # [CLS], two pieces, each with its [SEP], and four markers
-MAXIMUM = {"smoothing": 1.0, "averaging": 0.9999, "keep_prob": 1.0, "warmup": 1.0, "seed": 2 ** 31 - 1}
+MAXIMUM = {"smoothing": 1.0, "keep_prob": 1.0, "warmup": 1.0, "seed": 2 ** 31 - 1}
 
 
 def settings_for(recipe, assignments=(), seed=None):

@@ -119,15 +119,12 @@ def model_fn(features, labels, mode, params):
 
 def evaluate_and_keep(hook, features, config, settings):
     """Give a protocol's hook what evaluates and saves the model of a training graph whose training step is built."""
-    kept = optimization.kept_variables()
-
-    def kept_one(getter, name, **how):
-        return kept[name]
+    variables = {variable.op.name: variable for variable in tf.global_variables()}
     shapes = {name: tensor.shape for name, tensor in features.items()}
-    hook.evaluation = evaluation_graph(config, settings, shapes, kept_one)
+    hook.evaluation = evaluation_graph(config, settings, shapes, lambda getter, name, **how: variables[name])
     # Of copies on several devices, one is saved; a single variable is its only copy.
     copies = tf.distribute.get_strategy().experimental_local_results
-    hook.best_saver = tf.train.Saver({name: copies(variable)[0] for name, variable in kept.items()}, max_to_keep=1)
+    hook.best_saver = tf.train.Saver({name: copies(variable)[0] for name, variable in variables.items()}, max_to_keep=1)
 
 
 def part_model_fn(features, labels, mode, params):

@@ -96,10 +96,8 @@ def test_disks_are_told_apart_and_what_is_written_counts(tmp_path, monkeypatch):
     result = ResultFolder(str(tmp_path / "result"))
     shapes = {"bert/embeddings": [1000, 100], "bert/pooler/dense/kernel": [100, 100]}
     one, = needs.rooms(corpus, Settings(), result, shapes, steps=0)
-    checkpoint = needs.checkpoint_bytes(shapes, Settings())
+    checkpoint = needs.checkpoint_bytes(shapes)
     assert checkpoint == pytest.approx(4 * (3 * 100000 + 10000), abs=3000)
-    averaged = needs.checkpoint_bytes(shapes, Settings(averaging=0.9))
-    assert averaged - checkpoint == pytest.approx(4 * 110000, abs=3000)
     assert one.needed == 4 * checkpoint + 2 * needs.features_bytes(100, 180)
     assert one.free == pytest.approx(files.free_bytes(str(tmp_path)), rel=0.1)
     (tmp_path / "result/checkpoints/i2b2").mkdir(parents=True)
@@ -148,3 +146,19 @@ def test_a_run_of_an_earlier_version_is_the_same_run():
     assert runs.differences(then, now) == []
     assert runs.differences(then, dict(now, settings=Settings(smoothing=0.1)._asdict())) == [
         "setting smoothing is 0.1, was 0.0"]
+
+
+def test_a_setting_that_is_gone_is_no_matter_where_it_was_off(tmp_path):
+    """Models of earlier versions can be used as long as this one does what they were trained with."""
+    import runs
+    from errors import InputError
+    from paths import ResultFolder
+    from settings import Settings
+    result, settings = ResultFolder(str(tmp_path)), Settings(num_filters=64)
+    now = {"recipe": "paper", "settings": settings._asdict()}
+    off, on = (dict(now, settings=dict(now["settings"], averaging=value)) for value in (0.0, 0.98))
+    assert runs.differences(off, now) == []
+    assert runs.settings_of_model(result, off) == settings
+    assert runs.differences(on, now) == ["setting averaging is absent, was 0.98"]
+    with pytest.raises(InputError, match="another version of this program.*: averaging"):
+        runs.settings_of_model(result, on)

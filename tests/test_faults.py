@@ -267,7 +267,7 @@ def test_disk_needed_is_what_is_written(offline, corpus, bert):
     shapes = model_shapes(read_bert(BertFolder(str(bert)), chosen).config, chosen)
     for prefix in (result / "checkpoints/i2b2/best_validation", result / "checkpoints/i2b2/state-12-evaluated/state"):
         written = sum(os.path.getsize(str(path)) for path in prefix.parent.glob(prefix.name + ".*"))
-        assert 0 <= needs.checkpoint_bytes(shapes, chosen) - written < 10000
+        assert 0 <= needs.checkpoint_bytes(shapes) - written < 10000
     for split, examples in (("train", 24), ("test", 8)):
         cache, = (corpus / "features").glob(split + "-Features-*.npz")
         assert 0 <= needs.features_bytes(examples, 32) - cache.stat().st_size < 2000

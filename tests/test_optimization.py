@@ -94,23 +94,6 @@ def test_repeated_words_count_once_each_in_the_norm():
                                       [[0, 0], [2, 2], [0, 0], [1, 1], [0, 0]])
 
 
-def test_the_average_of_the_weights_follows_them_from_their_start(problem):
-    """Fed start values, as a pre-trained BERT's are, are where the average begins."""
-    (start, _), decay, rate = problem, 0.9, 0.5
-    with tf.Graph().as_default(), tf.Session() as session:
-        weights = tf.get_variable("weights", initializer=tf.zeros([3, 4]))
-        operation = optimization.averaged(weights.assign_sub(rate * weights), Settings(averaging=decay))
-        average = optimization.kept_variables()["weights"]
-        assert average.op.name == "weights/average"
-        session.run(tf.global_variables_initializer(), {weights.initial_value: start[0]})
-        expected, value = start[0].astype(np.float64), start[0].astype(np.float64)
-        for _ in range(STEPS):
-            session.run(operation)
-            value = value * (1 - rate)
-            expected = decay * expected + (1 - decay) * value
-            np.testing.assert_allclose(session.run(average), expected, rtol=1e-5, atol=1e-6)
-
-
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_smoothed_labels_are_a_mixture_with_the_uniform_distribution(smoothing):
     logits = np.random.RandomState(0).normal(size=(5, 8)).astype(np.float32)

@@ -3,6 +3,7 @@
 For every seed both recipes are trained and tested by the commands that a user gives, one after the other, so that a
 machine whose speed drifts treats both alike. What is finished in the folder already is not run again.
 """
+import functools
 import json
 import os
 import subprocess
@@ -83,12 +84,16 @@ def check_same(result, recipe, assignments, seed, corpus, bert):
     """Raise an InputError unless a finished run is of this recipe, seed, corpus and BERT; settings not given may differ."""
     record = results.read_run(result)
     settings = runs.settings_of_model(result, record, recipe, assignments, seed)
-    wanted = {"settings": settings._asdict(),
-              "corpus": inputs.read_corpus(paths.CorpusFolder(corpus), settings, write=False).fingerprint,
-              "bert": inputs.read_bert(paths.BertFolder(bert), settings).fingerprint}
-    changed = runs.differences(record, wanted)
+    changed = runs.differences(record, dict(data_of(corpus, bert, settings._replace(seed=0)), settings=settings._asdict()))
     if changed:
         raise InputError(f"{result.root} holds another run: {'; '.join(changed)}. Name another folder with --result DIR.")
+
+
+@functools.lru_cache(maxsize=None)
+def data_of(corpus, bert, settings):
+    """The fingerprints of a corpus and a BERT as a run record has them; read, and told of, once for all seeds."""
+    return {"corpus": inputs.read_corpus(paths.CorpusFolder(corpus), settings, write=False).fingerprint,
+            "bert": inputs.read_bert(paths.BertFolder(bert), settings).fingerprint}
 
 
 def is_tested(record):

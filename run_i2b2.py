@@ -357,11 +357,12 @@ def compare(arguments):
 
 
 def repeat(command, arguments):
-    """`train` or `test` with seeds 0, 1, ...; their mean and spread."""
+    """`train` or `test` with seeds 0, 1, ...; their mean and spread, and what all the models say together."""
     from console import say
+    import predictions
     import seeds
     result = paths.ResultFolder(arguments.result)
-    found = []
+    found, together = [], None
     for seed in range(arguments.seeds):
         say(f"seed {seed} ({seed + 1} of {arguments.seeds})")
         found.append(command(for_seed(arguments, seed)))
@@ -371,8 +372,9 @@ def repeat(command, arguments):
                    "last step": outcome.step} for outcome in found]
     else:
         scores = [{key: interval.value for key, interval in head.intervals.items()} for head in found]
+        together = seeds.together([predictions.read(result.of_seed(seed).predictions) for seed in range(arguments.seeds)])
     say(f"{arguments.seeds} seeds")
-    say(seeds.format_summary(seeds.write_summary(result, arguments.command, scores)))
+    say(seeds.format_summary(seeds.write_summary(result, arguments.command, scores, together)))
     say(f"-> {result.seeds}")
 
 

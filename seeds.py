@@ -1,9 +1,10 @@
-"""Several runs that differ in the seed alone: mean and spread of their scores."""
+"""Several runs that differ in the seed alone: mean and spread of their scores, and the scores of all models together."""
 import json
 import os
 
 import numpy as np
 
+import bootstrap
 from errors import InputError
 from files import write_atomically
 from scoring import format_table
@@ -32,7 +33,23 @@ def summary(of_seeds):
     return result
 
 
-def write_summary(result, command, of_seeds):
+def together(of_seeds):
+    """Scores of the models of all seeds as an ensemble: each TLINK gets the label of the highest mean probability.
+
+    Parameters
+    ----------
+    of_seeds : list of predictions.Predictions of the same TLINKs, one for each seed.
+
+    Returns
+    -------
+    {bootstrap.Score.key: float}
+    """
+    probabilities = np.mean([of.probabilities for of in of_seeds], axis=0)
+    ensemble = of_seeds[0]._replace(predicted=probabilities.argmax(axis=1), probabilities=probabilities)
+    return {key: float(value) for key, value in bootstrap.scores(bootstrap.total(bootstrap.counts(ensemble))).items()}
+
+
+def write_summary(result, command, of_seeds, of_ensemble=None):
     """Put the summary of `train` or `test` into seeds.json, beside that of the other; returns the summary.
 
     Parameters
@@ -40,9 +57,12 @@ def write_summary(result, command, of_seeds):
     result : paths.ResultFolder that holds those of the seeds.
     command : "train" or "test".
     of_seeds : list of {score: float}, of seeds 0, 1, ...
+    of_ensemble : {score: float} from `together`, or None; the summary has it as "together".
     """
     content = _read(result.seeds)
     scores = summary(of_seeds)
+    for name, value in (of_ensemble or {}).items():
+        scores[name]["together"] = value
     content[command] = {"seeds": list(range(len(of_seeds))), "scores": scores}
     write_atomically(result.seeds, json.dumps(content, indent=1) + "\n")
     return scores
@@ -63,8 +83,7 @@ def _read(path):
 
 def format_summary(scores):
     """A summary as a table for a terminal."""
-    rows = [[
-        name, f"{of['mean']:.4f}", "-" if of["sd"] is None else f"{of['sd']:.4f}", f"{of['min']:.4f}",
-        f"{of['max']:.4f}"
-    ] for name, of in scores.items()]
-    return format_table(["", "mean", "standard deviation", "lowest", "highest"], rows)
+    columns = {"mean": "mean", "sd": "standard deviation", "min": "lowest", "max": "highest", "together": "all models together"}
+    shown = [key for key in columns if all(key in of for of in scores.values())]
+    rows = [[name] + ["-" if of[key] is None else f"{of[key]:.4f}" for key in shown] for name, of in scores.items()]
+    return format_table([""] + [columns[key] for key in shown], rows)

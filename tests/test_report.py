@@ -349,7 +349,11 @@ def test_seeds_are_runs_of_their_own_and_summed_up(tested, corpus, bert, tmp_pat
     assert content["test"]["scores"]["pairs.accuracy"]["values"] == pytest.approx(accuracies)
     assert content["test"]["scores"]["pairs.accuracy"]["mean"] == pytest.approx(np.mean(accuracies))
     assert len(content["train"]["scores"]["best dev score"]["values"]) == 2
-    assert "standard deviation" in finished.stdout
+    assert "standard deviation" in finished.stdout and "all models together" in finished.stdout
+    tables = [predictions.read(str(result / f"seed-{seed}" / "predictions.tsv")) for seed in (0, 1)]
+    joint = (tables[0].probabilities + tables[1].probabilities).argmax(axis=1)
+    assert content["test"]["scores"]["pairs.accuracy"]["together"] == pytest.approx(np.mean(joint == tables[0].gold))
+    assert "together" not in content["train"]["scores"]["best dev score"]
     # Seed 1 among others is seed 1 alone.
     common = ("--corpus", corpus, "--bert", bert, "--result", tmp_path)
     run("run_i2b2.py", "train", *common, "--seed", 1, *SMALL)

@@ -54,8 +54,7 @@ RECIPES = {
     "context": Settings(
         seq_length=192, context=6, headings=True, markers="inserted", marker_states=True, marker_layers=2, link_kinds=True,
         entities="decoded", do_lower_case=True, optimizer="adamw", learning_rate=1e-4, head_rate=10.0, smoothing=0.1,
-        num_epochs=8, batch_size=24, eval_batch_size=128, evaluate_every=0, patience=0,
-        selection="macro_f1", dev="0.15"),
+        num_epochs=8, batch_size=24, eval_batch_size=128, evaluate_every=0, patience=0, selection="macro_f1", dev="0.15"),
     "demo": Settings(learning_rate=1e-3, num_epochs=5, evaluate_every=50, patience=250),
 }
 

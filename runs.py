@@ -23,17 +23,17 @@ FORMER = {"averaging": 0.0}
 def identity(record):
     """What makes two runs the same one: dict of "setting KEY", "corpus SPLIT", "bert FILE" -> value."""
     settings = recorded_settings(record) if "settings" in record else {}
-    parts = {f"setting {key}": as_text(tuple(value) if isinstance(value, list) else value)
-             for key, value in settings.items() if key not in NOT_PART_OF_THE_RUN}
+    parts = {f"setting {key}": text for key, text in settings.items() if key not in NOT_PART_OF_THE_RUN}
     for kind in ("corpus", "bert"):
         parts.update({f"{kind} {name}": digest for name, digest in record.get(kind, {}).items()})
     return parts
 
 
 def recorded_settings(record):
-    """The settings in a run record: dict. Those that came later than the run have the defaults, which change nothing."""
-    return dict(Settings()._asdict(), **{key: value for key, value in record["settings"].items()
-                                         if key not in FORMER or value != FORMER[key]})
+    """The settings in a run record: {key: text}. Those that came later than the run have the defaults, which change nothing."""
+    settings = dict(Settings()._asdict(), **{key: value for key, value in record["settings"].items()
+                                             if key not in FORMER or value != FORMER[key]})
+    return {key: as_text(tuple(value) if isinstance(value, list) else value) for key, value in settings.items()}
 
 
 def differences(old, new):
@@ -67,7 +67,7 @@ def settings_of_model(result, record, recipe=None, assignments=(), seed=None):
     if unknown:
         raise InputError(f"the model in {result.root} was trained by another version of this program, with settings that this "
                          f"one does not have: {', '.join(unknown)}. Use that version, or train anew.")
-    trained = [f"{key}={as_text(tuple(value) if isinstance(value, list) else value)}" for key, value in recorded.items()]
+    trained = [f"{key}={text}" for key, text in recorded.items()]
     return settings_for(recipe, trained + list(assignments), seed)
 
 

@@ -8,7 +8,7 @@
                                             instead: both recipes trained and tested, what each reaches and how fast
 
 But for the last, it needs neither corpus nor BERT: notes, vocabulary and weights are random, made in a temporary folder
-(some 4 GB at BERT-base's size, most of it the run's checkpoints). Each part (benchmark_parts.py) runs in a process of its own, so
+(some 4 GB at BERT-base's size, most of it the run's checkpoints). Each part (benchmarks/parts.py) runs in a process of its own, so
 that its peak memory is its own.
 
 The peak is what TensorFlow reaches at the matrix products of a Transformer layer alone, in the session, threads and
@@ -27,13 +27,15 @@ import tempfile
 import time
 from typing import NamedTuple
 
-import paths
-from batching import steps_of
-from console import say
-from errors import InputError, run_main
-from files import write_atomically
-from run_i2b2 import positive, require_libraries
+from commands.common import require_libraries
+from commands.options import positive
+from inputs.batching import steps_of
 from settings import RECIPES, Settings, settings_for
+from support import paths
+from support.console import say
+from support.errors import InputError
+from support.files import write_atomically
+from support.main import run_main
 
 
 class Size(NamedTuple):
@@ -150,8 +152,8 @@ def parse_arguments():
 
 def compare_recipes(arguments, settings):
     """Train and test both recipes; see `race`."""
-    import race
-    import sample_corpus
+    from benchmarks import race
+    from inputs import sample_corpus
     recipes = (arguments.against, arguments.recipe)
     if len(set(recipes)) == 1:
         raise InputError(f"--against {arguments.against} is the recipe itself; name another one with --recipe.")
@@ -185,7 +187,7 @@ def measure(arguments, settings, folder):
 
 
 def in_child(part, *arguments):
-    """Call a function of benchmark_parts in a new process and return its result; what it prints is not shown."""
+    """Call a function of benchmarks.parts in a new process and return its result; what it prints is not shown."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=call, args=(sender, part, arguments))
@@ -212,7 +214,7 @@ def call(sender, part, arguments):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with open(os.devnull, "w") as unheard, contextlib.redirect_stdout(unheard):
         try:
-            sender.send(getattr(importlib.import_module("benchmark_parts"), part)(*arguments))
+            sender.send(getattr(importlib.import_module("benchmarks.parts"), part)(*arguments))
         except InputError as error:
             sender.send(error)
 

@@ -28,8 +28,9 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
 from data_process_i2b2 import Document, Mention, Split, Tlink, examples, one_line, read_bytes, summary, xml_names
-from errors import InputError, run_main
-from paths import E3C_RECORD, PROJECT, TEST_XML, TRAIN_XML
+from support.errors import InputError
+from support.main import run_main
+from support.paths import E3C_RECORD, PROJECT, TEST_XML, TRAIN_XML
 
 DEFAULT_OUT = os.path.join(PROJECT, "corpus", "E3C")
 SPLIT_NAME = "train_test_split.txt"

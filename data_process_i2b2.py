@@ -25,10 +25,11 @@ from typing import NamedTuple, Optional
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser, ParseError
 
-import paths
-from errors import InputError, run_main
-from files import replacing
-from labels import LABELS
+from inputs.labels import LABELS
+from support import paths
+from support.errors import InputError
+from support.files import replacing
+from support.main import run_main
 
 MENTION_TAGS = ("EVENT", "TIMEX3", "SECTIME")
 TLINK_ATTRIBUTES = ("fromID", "fromText", "toID", "toText", "type")

@@ -1,7 +1,7 @@
 """The two optimizers: upstream's (Adam, constant rate) and BERT's own (AdamW, warm-up and decay)."""
 import re
 
-from runtime import tf
+from network.runtime import tf
 
 # BERT's AdamW leaves these out of weight decay.
 NOT_DECAYED = re.compile(r"LayerNorm|layer_norm|bias")

@@ -9,19 +9,17 @@
 """
 import numpy as np
 
-import candidates
-import checkpoints
-import inputs
-import paths
-import results
-import runs
 import text_model
-import training
-from batching import EvaluationBatches, in_order
-from features import unique_rows
-from labels import LABELS
-from notes import answer, read_note
-from runtime import session_config, tf
+from evaluation import results
+from inputs import reading
+from inputs.batching import EvaluationBatches, in_order
+from inputs.head_of_note import unique_rows
+from inputs.labels import LABELS
+from network.runtime import session_config, tf
+from notes import candidates
+from notes.answering import answer, read_note
+from support import paths
+from training import checkpoints, estimator, runs
 
 
 class RelationClassifier:
@@ -49,11 +47,11 @@ class RelationClassifier:
         record = results.read_run(folder)
         self.settings = runs.settings_of_model(folder, record, recipe, assignments)
         runs.tell_changes(record, self.settings)
-        training.check_precision(self.settings)
-        self.bert = inputs.bert_of_model(folder, record, self.settings, bert and paths.BertFolder(bert))
+        estimator.check_precision(self.settings)
+        self.bert = reading.bert_of_model(folder, record, self.settings, bert and paths.BertFolder(bert))
         with tf.Graph().as_default():
-            self._graph = training.standalone_graph(self.bert.config, self.settings)
-            training.check_checkpoint(folder.best)
+            self._graph = estimator.standalone_graph(self.bert.config, self.settings)
+            estimator.check_checkpoint(folder.best)
             self.session = tf.Session(config=session_config(self.settings.threads))
             tf.train.Saver(tf.global_variables()).restore(self.session, folder.best)
             # From here on no thread can change it.
@@ -91,7 +89,7 @@ class RelationClassifier:
         """Log probabilities of examples of some documents: float [examples, 8]."""
         if not wanted:
             return np.zeros((0, len(LABELS)))
-        features, where = unique_rows(inputs.features_of(documents, wanted, self.bert, self.settings))
+        features, where = unique_rows(reading.features_of(documents, wanted, self.bert, self.settings))
         batches = EvaluationBatches(features, self.settings)
         logits = [self._graph.logits(self.session, batches.at(number)) for number in range(len(batches))]
         return text_model.log_probabilities(in_order(np.concatenate(logits), batches.rows)[where])

@@ -13,9 +13,10 @@ import sys
 from typing import NamedTuple
 
 from data_process_i2b2 import read_document, xml_names
-from errors import InputError, run_main
-from labels import LABELS, MERGED_LABELS, merge
-from temporal_graph import reduce_links
+from evaluation.temporal_graph import reduce_links
+from inputs.labels import LABELS, MERGED_LABELS, merge
+from support.errors import InputError
+from support.main import run_main
 
 AVERAGES = ("micro", "macro", "weighted")
 FIGURES = ("precision", "recall", "f1")

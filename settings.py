@@ -5,7 +5,7 @@
 """
 from typing import NamedTuple
 
-from errors import InputError
+from support.errors import InputError
 
 
 class Settings(NamedTuple):

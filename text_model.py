@@ -1,12 +1,12 @@
 """BERT-CNN (Chen, Wu and Li 2019): one-dimensional convolutions over BERT's last layer."""
 import numpy as np
 
-from labels import LABELS
-from layers import Layers
-from mentions import KINDS
+from inputs.labels import LABELS
+from inputs.mentions import KINDS
+from inputs.packing import DISTANCES, UNITS
 from modeling import BertModel
-from packing import DISTANCES, UNITS
-from runtime import tf
+from network.layers import Layers
+from network.runtime import tf
 
 
 def bert_cnn(features, config, settings, layers=None):

@@ -9,7 +9,7 @@ import os
 import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-from errors import InputError
+from support.errors import InputError
 
 PAD, UNK, CLS, SEP = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 # Said or not, tokenizing uses several threads; said, the library prints no warning when the process starts another one.

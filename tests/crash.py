@@ -21,17 +21,14 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 import numpy as np
 
-import checkpoints
-import curves
-import figures  # noqa: F401: with `training` all that is slow to import, before any fork
-import files
-import paths
-import protocol
-import run_i2b2
-import training  # noqa: F401
-from errors import run_main
-from runtime import tf
-
+import commands.train
+from commands.options import parse_arguments
+from evaluation.curves import _events, read_curves
+from network.runtime import tf
+from support import files, paths
+from support.main import run_main
+from training import checkpoints, protocol  # noqa: F401: all that is slow to import, before any fork
+from training.outcome import read_outcome
 
 # ------------------------------------------------------------------------------------------------ moments to die at
 
@@ -123,7 +120,7 @@ def train(result, arguments, prepare=lambda: None):
         status = 70
         try:
             # Not through `main`, which looks for libraries in a way that TensorFlow 1.14, once imported, does not bear.
-            run_main(lambda: run_i2b2.train(run_i2b2.parse_arguments()) and None)
+            run_main(lambda: commands.train.train(parse_arguments()) and None)
         except SystemExit as end:
             status = end.code
         except BaseException:
@@ -144,7 +141,7 @@ def train(result, arguments, prepare=lambda: None):
 def seconds_of_training(result):
     """How long the training of a run took without its start, from its curves' times."""
     folder = os.path.join(result.tensorboard, "training")
-    times = [event.wall_time for name in os.listdir(folder) for event in curves._events(os.path.join(folder, name))]
+    times = [event.wall_time for name in os.listdir(folder) for event in _events(os.path.join(folder, name))]
     return max(times) - min(times)
 
 
@@ -156,7 +153,7 @@ def compare(one, other):
     states = [checkpoints.states(result.checkpoints)[0].prefix for result in (one, other)]
     return {
         "best model": largest_difference(one.best, other.best), "last state": largest_difference(*states),
-        "outcome": protocol.read_outcome(one)._asdict() != protocol.read_outcome(other)._asdict(),
+        "outcome": read_outcome(one)._asdict() != read_outcome(other)._asdict(),
         "curves": any(curves_of(one, name) != curves_of(other, name) for name in ("training", "validation")),
         "left over": sum(name.startswith(".") for name in os.listdir(one.checkpoints)),
         "bytes more": files.bytes_below(one.checkpoints) - files.bytes_below(other.checkpoints)}
@@ -173,7 +170,7 @@ def largest_difference(one, other):
 def curves_of(result, name):
     """A run's curves but for its speed, as lists."""
     return {tag: [list(map(float, part)) for part in points]
-            for tag, points in curves.read_curves(result.tensorboard)[name].items() if tag != "examples_per_second"}
+            for tag, points in read_curves(result.tensorboard)[name].items() if tag != "examples_per_second"}
 
 
 def main():

@@ -20,9 +20,9 @@ TESTS = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(TESTS))
 
 import data_process_i2b2
-import system_xml
-from errors import InputError
-from labels import LABELS
+from evaluation import system_xml
+from inputs.labels import LABELS
+from support.errors import InputError
 
 WORDS = (b"<", b">", b"&", b"\"", b"'", b"/>", b"</", b"<!--", b"-->", b"<![CDATA[", b"]]>",
          b"<?xml version=\"1.1\"?>", b"<?x ?>", b"<!DOCTYPE a SYSTEM \"file:///etc/passwd\">",

@@ -4,7 +4,11 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
+
 from conftest import PROJECT
+from data_process_i2b2 import Example
+from inputs.labels import LABELS
 
 NOTE = """<?xml version="1.0" encoding="UTF-8" ?>
 <ClinicalNarrativeTemporalAnnotation>
@@ -40,7 +44,7 @@ def write_corpus(folder):
 
 
 def run(script, *arguments, cwd=None, check=True, timeout=600):
-    """Run one of the project's scripts; returns the finished process with its output as text."""
+    """Run one of the project's scripts or modules ("notes.consistency"); returns the finished process with its output as text."""
     finished = subprocess.run(command_of(script, *arguments), cwd=str(cwd or PROJECT), stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, universal_newlines=True, timeout=timeout, stdin=subprocess.DEVNULL)
     if check:
@@ -49,8 +53,9 @@ def run(script, *arguments, cwd=None, check=True, timeout=600):
 
 
 def command_of(script, *arguments):
-    """The words of the command that runs one of the project's scripts."""
-    return [sys.executable, str(PROJECT / script)] + [str(argument) for argument in arguments]
+    """The words of the command that runs one of the project's scripts or, from the project's folder, modules."""
+    program = [str(PROJECT / script)] if script.endswith(".py") else ["-m", script]
+    return [sys.executable] + program + [str(argument) for argument in arguments]
 
 
 def corpus_of(folder, train, test):
@@ -71,3 +76,23 @@ def settings(**changes):
 def files_below(folder):
     """Every file below a folder."""
     return [os.path.join(place, name) for place, _, names in os.walk(str(folder)) for name in names]
+
+
+def made_up(rows, documents=7, seed=0, skill=1.5, labels=range(8)):
+    """Examples and log probabilities of a classifier of some skill."""
+    random = np.random.RandomState(seed)
+    examples = [
+        Example(f"D{row * documents // rows}_TL{row}", "a b", "a b c", LABELS[random.choice(labels)],
+                f"D{row * documents // rows}", f"TL{row}", f"E{random.randint(30)}",
+                f"E{random.randint(30, 60)}") for row in range(rows)
+    ]
+    logits = random.normal(size=(rows, 8))
+    logits[np.arange(rows), [LABELS.index(example.label) for example in examples]] += skill
+    return examples, logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+
+
+def modules():
+    """Every module of the project but its tests: list of paths."""
+    return sorted(PROJECT.glob("*.py")) + [path for path in sorted(PROJECT.glob("*/*.py")) + sorted(PROJECT.glob("*/*/*.py"))
+                                           if path.relative_to(PROJECT).parts[0] != "tests"
+                                           and not path.relative_to(PROJECT).parts[0].startswith(".")]

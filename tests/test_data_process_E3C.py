@@ -5,15 +5,16 @@ import shutil
 from xml.sax.saxutils import quoteattr
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import data_process_E3C as e3c
 import data_process_i2b2
 from conftest import PROJECT
 from data_process_i2b2 import read_document
-from errors import InputError
 from helpers import files_below, run
-from paths import TEST_XML, TRAIN_XML
+from support.errors import InputError
+from support.paths import TEST_XML, TRAIN_XML
 
 FIXTURE = PROJECT / "tests" / "fixtures" / "e3c"
 LAYER1 = FIXTURE / "data_annotation" / "English" / "layer1"

@@ -8,12 +8,14 @@ import sys
 from xml.sax.saxutils import quoteattr
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import data_process_i2b2 as data
-import paths
-from errors import InputError
-from labels import LABELS, MERGED_LABELS, merge
+from helpers import modules
+from inputs.labels import LABELS, MERGED_LABELS, merge
+from support import paths
+from support.errors import InputError
 
 BROKEN = {  # file of quirks/broken -> what the message must say beside the file's name
     "empty_file.xml": "empty",
@@ -144,8 +146,8 @@ def test_missing_corpus_says_where_it_is_had(project, tmp_path):
 
 def test_default_corpus_is_the_projects(project, tmp_path):
     copy = tmp_path / "the project"
-    for path in project.glob("*.py"):
-        write(copy / path.name, path.read_bytes())
+    for path in modules():
+        write(copy / path.relative_to(project), path.read_bytes())
     assert str(copy / "corpus" / "i2b2") in run(copy, cwd=tmp_path).stderr
     write(copy / "corpus" / "i2b2" / paths.TRAIN_XML / "101.xml", xml())
     write(copy / "corpus" / "i2b2" / paths.TEST_XML / "102.xml", xml())

@@ -4,7 +4,7 @@ import pytest
 
 import optimization
 import text_model
-from runtime import tf
+from network.runtime import tf
 from settings import Settings
 
 STEPS = 6

@@ -5,17 +5,17 @@ import numpy as np
 import pytest
 
 import data_process_i2b2
-import inputs
 import optimization
-import paths
 import text_model
-from features import make_features
 from helpers import corpus_of, run
-from labels import LABELS
-from layers import Layers
-from pretrained import load_weights
-from runtime import tf
+from inputs import reading
+from inputs.head_of_note import make_features
+from inputs.labels import LABELS
+from network.layers import Layers
+from network.pretrained import load_weights
+from network.runtime import tf
 from settings import Settings
+from support import paths
 from tokenization import WordPieceTokenizer
 
 
@@ -39,7 +39,7 @@ def examples(parity):
 
 @pytest.fixture(scope="module")
 def bert(parity):
-    return inputs.read_bert(paths.BertFolder(str(parity / "tiny_bert")), Settings())
+    return reading.read_bert(paths.BertFolder(str(parity / "tiny_bert")), Settings())
 
 
 @pytest.fixture(scope="module")

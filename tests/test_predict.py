@@ -8,16 +8,16 @@ import threading
 import numpy as np
 import pytest
 
-import candidates
 import scoring
 from browser import browse
 from data_process_i2b2 import read_document
-from errors import InputError
+from evaluation.predictions import COLUMNS
+from evaluation.temporal_graph import reduce_links
 from helpers import files_below, run
-from labels import LABELS, merge
-from notes import read_note
-from predictions import COLUMNS
-from temporal_graph import reduce_links
+from inputs.labels import LABELS, merge
+from notes import candidates
+from notes.answering import read_note
+from support.errors import InputError
 
 
 def stripped(source, folder, keep=()):
@@ -309,7 +309,7 @@ def test_the_page_warns_first_and_holds_everything(predicted):
 
 def test_text_of_a_note_is_text_and_not_markup(predicted):
     from data_process_i2b2 import Document, Mention, Tlink
-    import timeline_page
+    from notes import timeline_page
     text = '\nA <b>bold</b> "&amp;" <script>x</script> nested pain\n'
     mentions = (Mention("EVENT", "E0", 3, 14, "<b>bold</b>", "", {}), Mention("EVENT", '"><i>', 41, 52, "nested pain", "", {}),
                 Mention("EVENT", "E2", 48, 52, "pain", "", {}))

@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
-from curves import read_curves
-from helpers import corpus_of, files_below, run, settings
-from labels import LABELS
+from evaluation.curves import read_curves
+from helpers import files_below, run, settings
+from inputs.labels import LABELS
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scoring
-from errors import InputError
-from labels import LABELS, MERGED_LABELS, merge
+from evaluation.temporal_graph import TemporalGraph, canonical, reduce_links
+from inputs.labels import LABELS, MERGED_LABELS, merge
 from scoring import Prediction, format_scores, merged_scores, pair_scores, scores, tempeval_scores
-from temporal_graph import TemporalGraph, canonical, reduce_links
+from support.errors import InputError
 
 INVERSE = {"BEFORE": "AFTER", "AFTER": "BEFORE", "OVERLAP": "OVERLAP"}
 # The first example of a test pays for importing scikit-learn; how long one takes says nothing.
@@ -217,7 +217,6 @@ label_pairs = st.lists(st.tuples(st.sampled_from(LABELS), st.sampled_from(LABELS
 @unhurried
 @given(label_pairs)
 def test_pair_scores_are_what_counting_gives(pairs):
-    import sklearn.metrics  # here, because what compiled wheels say of each other when imported is no warning of scoring's
     gold, predicted = zip(*pairs)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

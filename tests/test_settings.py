@@ -1,9 +1,10 @@
 """Settings, recipes and `--set`."""
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
-from errors import InputError
 from settings import RECIPES, Settings, as_text, settings_for
+from support.errors import InputError
 
 
 def test_the_recipe_paper_is_upstreams():

@@ -11,6 +11,8 @@ import sysconfig
 
 import pytest
 
+from helpers import modules
+
 RUNTIMES = {"3.6": "1.14.0", "3.7": "1.14.0", "3.9": "2.15.1", "3.10": "2.15.1", "3.11": "2.15.1"}
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "google": "protobuf"}
 
@@ -210,12 +212,11 @@ def is_standard(name):
 
 @pytest.mark.parametrize("python_version", sorted(RUNTIMES))
 def test_all_that_is_imported_is_pinned(project, python_version):
-    modules = list(project.glob("*.py"))
-    tests = list((project / "tests").glob("*.py"))
-    local = {path.stem for path in modules + tests}
+    tests = sorted((project / "tests").glob("**/*.py"))
+    local = {path.stem for path in modules() + tests} | {path.parent.name for path in modules()}
     runtime = set(pins(project / "requirements.txt", python_version)) | {"tensorflow"}
     development = runtime | set(pins(project / "requirements-dev.txt", python_version))
-    for files, pinned in ((modules, runtime), (tests, development)):
+    for files, pinned in ((modules(), runtime), (tests, development)):
         imported = {DISTRIBUTIONS.get(name, name).lower() for name in third_party_imports(files, local)}
         assert imported <= pinned, f"not in the requirements for Python {python_version}"
     assert "numpy" in runtime and "pytest" in development

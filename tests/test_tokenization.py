@@ -1,8 +1,9 @@
 """BERT's tokenization on a small vocabulary; agreement with upstream's features is in test_parity.py."""
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
-from errors import InputError
+from support.errors import InputError
 from tokenization import WordPieceTokenizer, load_vocab
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "pain", "##ful", "Pain", "cafe", "café", ".", ",", "-",

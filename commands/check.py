@@ -1,0 +1,17 @@
+"""`check`: whether a training can be done here, and what it needs."""
+from commands.common import for_seed, read_inputs, run_record
+from settings import settings_for
+from support import paths
+from support.console import say
+
+
+def check(arguments):
+    """Everything that can stop a training, and what it will need; trains nothing and writes nothing."""
+    from training import checks
+    if arguments.seeds:
+        say(f"the first of {arguments.seeds} runs; each of the others needs as much")
+        arguments = for_seed(arguments, 0)
+    settings = settings_for(arguments.recipe, arguments.assignments, arguments.seed)
+    corpus, bert = read_inputs(arguments, settings, write=False)
+    checks.report(corpus, bert, settings, paths.ResultFolder(arguments.result),
+                  run_record(arguments, settings, corpus, bert), arguments.restart)

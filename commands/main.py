@@ -1,0 +1,26 @@
+"""From the command line to the function that does the work."""
+import importlib
+
+from commands.common import require_libraries
+from commands.options import parse_arguments
+
+# Command -> the module that has the function of that name; it is imported when the command is given.
+COMMANDS = {"check": "commands.check", "train": "commands.train", "test": "commands.test", "demo": "commands.demo",
+            "predict": "commands.use", "export": "commands.use", "compare": "commands.use"}
+
+
+def main(words=None):
+    """Do what the command line, or a list of its words, says."""
+    arguments = parse_arguments(words)
+    require_libraries()
+    command = function_of(arguments.command)
+    if getattr(arguments, "seeds", None) and arguments.command != "check":
+        from commands.repeat import repeat
+        repeat(command, arguments)
+    else:
+        command(arguments)
+
+
+def function_of(name):
+    """The function that does a command."""
+    return getattr(importlib.import_module(COMMANDS[name]), name)

@@ -1,0 +1,67 @@
+"""`test`: the best model on the test documents, to predictions, scores and a report."""
+import time
+
+from commands.common import read_inputs
+from evaluation import headline, predictions, report, results, system_xml
+from inputs import reading
+from inputs.labels import LABELS
+from support import files, paths
+from support.console import say
+from training import checkpoints, runs
+
+
+def test(arguments):
+    """The best model on the test documents; returns the scores, a headline.Headline."""
+    began = time.time()
+    result = paths.ResultFolder(arguments.result)
+    runs.require_model(result)
+    record = results.read_run(result)
+    settings = runs.settings_of_model(result, record, arguments.recipe, arguments.assignments, arguments.seed)
+    runs.tell_changes(record, settings)
+    files.check_writable(result.root)
+    corpus, bert = read_inputs(arguments, settings)
+
+    import text_model
+    from network.runtime import versions
+    from training import estimator
+    checkpoints.check(result.best)
+    say("3/4 features")
+    features = reading.split_features(corpus, bert, settings, "test")
+    say(f"4/4 testing {result.best} on {len(features.label_ids)} examples")
+    predicting = time.time()
+    logits = estimator.predict(features, bert.config, settings, result.best)
+    predicted = time.time()
+    say(f"{len(logits) / (predicted - predicting):.1f} TLINKs/s")
+    log_probabilities = text_model.log_probabilities(logits)
+    scores, text = results.write_results(result, corpus.test.examples, log_probabilities)
+    record["test"] = {"recipe": arguments.recipe or record.get("recipe", "paper"), "settings": settings._asdict(),
+                      "ended": results.now(), "seconds": round(time.time() - began, 1),
+                      "predict_seconds": round(predicted - predicting, 3), "corpus": corpus.fingerprint,
+                      "bert": bert.fingerprint, "versions": versions()}
+    results.write_run(result, record)
+    say("")
+    say(text)
+    for path in (result.predictions, result.scores_json, result.scores_txt, result.run):
+        say(f"-> {path}")
+    return present(arguments, result, corpus, record, scores, log_probabilities)
+
+
+def present(arguments, result, corpus, record, scores, log_probabilities):
+    """A test's report and system XML; returns the headline.Headline."""
+    say("report, figures and system XML")
+    table = predictions.of_examples(corpus.test.examples, log_probabilities)
+    documents = system_xml.read_documents(corpus.folder.test_xml)
+    training_labels = [example.label for example in corpus.train.examples]
+    head = headline.of_predictions(table, [training_labels.count(label) for label in LABELS])
+    report.write_report(result, results.as_tested(record), table, scores, list(documents.values()), head)
+    written = [result.report, result.figures, result.system_xml]
+    system_xml.write_system_xml(result.system_xml, documents, table)
+    if arguments.with_text:
+        written.append(corpus.folder.system_xml(result))
+        system_xml.write_system_xml(written[-1], documents, table, with_text=True)
+    say("")
+    say(headline.as_text(head))
+    say("")
+    for path in written:
+        say(f"-> {path}")
+    return head

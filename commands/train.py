@@ -1,0 +1,89 @@
+"""`train`: XML to examples to features to fine-tuning."""
+import time
+
+from commands.common import read_inputs, run_record
+from inputs import batching, reading
+from settings import settings_for
+from support import paths
+from support.console import say
+from support.errors import InputError, Interrupted
+from training import checkpoints, runs
+from training.machines import ALONE, Machines, of_environment
+
+
+def train(arguments):
+    """XML to examples to features to fine-tuning; returns how it ended, an outcome.Outcome."""
+    began = time.time()
+    settings = settings_for(arguments.recipe, arguments.assignments, arguments.seed)
+    result = paths.ResultFolder(arguments.result)
+    machines = machines_of(arguments)
+    corpus, bert = read_inputs(arguments, settings)
+
+    from training import checks
+    record = run_record(arguments, settings, corpus, bert)
+    if not machines.is_chief:
+        return follow(corpus, bert, settings, machines, record)
+    with runs.claimed(result):
+        finished = runs.prepare(result, record, arguments.restart)
+        if finished:
+            text = f"this run is {runs.ending(finished)}; `test` scores it, --restart begins anew"
+            with machines.gathered(record, runs.differences):
+                machines.tell(finished=text)
+            runs.record_outcome(result, finished)
+            say(text)
+            return finished
+        checks.before_training(corpus, bert, settings, result)
+        with runs.recorded(result, record, began) as train_record:
+            reading.write_config_and_vocab(bert, result.bert_config, result.vocab)
+            try:
+                outcome = fine_tune(corpus, bert, settings, result, machines, record)
+            except Interrupted as interrupt:
+                if not arguments.restart:
+                    raise
+                raise Interrupted(f"{interrupt}, but without --restart", interrupt.signal_number)
+            train_record.update(outcome._asdict())
+    say(runs.ending(outcome))
+    say(f"best model -> {result.best}.*")
+    say(f"curves -> {result.tensorboard} (python3 -m tensorboard.main --logdir shows them)")
+    return outcome
+
+
+def fine_tune(corpus, bert, settings, result, machines, record):
+    """Features and fine-tuning, from the newest whole state; returns the outcome.Outcome."""
+    from training import devices, estimator
+    sharing = devices.choose(settings, machines.cluster)
+    say("3/4 features")
+    train_features, dev_features = reading.train_and_dev(corpus, bert, settings)
+    batches = batching.Batches(train_features, settings)
+    state = checkpoints.newest_good_state(result.checkpoints, say)
+    say(f"4/4 fine-tuning: {len(train_features.label_ids)} training and {len(dev_features.label_ids)} dev examples, at most "
+        f"{batches.total} steps of {settings.batch_size}" + (f", continued from step {state.step}" if state else "")
+        + (f", each shared by {sharing.count} devices" if sharing.count > 1 else ""))
+    with machines.gathered(record, runs.differences):
+        machines.tell(step=state.step if state else 0)
+        return estimator.train(batches, dev_features, bert, settings, result, state, machines, sharing)
+
+
+def follow(corpus, bert, settings, machines, record):
+    """The part of a machine that is not the chief in a training on several."""
+    from training import devices, estimator
+    sharing = devices.choose(settings, machines.cluster)
+    say("3/4 features")
+    train_features, _ = reading.train_and_dev(corpus, bert, settings)
+    batches = batching.Batches(train_features, settings)
+    with machines.joined(record) as told:
+        if "finished" in told:
+            say(told["finished"])
+            return
+        say(f"4/4 fine-tuning from step {told['step']}, each step shared by {sharing.count} devices; "
+            f"{machines.cluster.names[0]} keeps the results")
+        estimator.follow(batches, bert, settings, told["step"], machines, sharing)
+    say(f"finished; {machines.cluster.names[0]} has the results")
+
+
+def machines_of(arguments):
+    """The machines that TF_CONFIG names for `train`; this one alone for other commands."""
+    cluster = of_environment() if arguments.command == "train" else ALONE
+    if cluster is not ALONE and arguments.seeds:
+        raise InputError("--seeds repeats runs on one machine: leave it out, or leave out TF_CONFIG.")
+    return Machines(cluster)

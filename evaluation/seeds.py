@@ -1,0 +1,89 @@
+"""Several runs that differ in the seed alone: mean and spread of their scores, and the scores of all models together."""
+import json
+import os
+
+import numpy as np
+
+from evaluation import bootstrap
+from scoring import format_table
+from support.errors import InputError
+from support.files import write_atomically
+
+
+def summary(of_seeds):
+    """Mean and spread of each score.
+
+    Parameters
+    ----------
+    of_seeds : list of {score: float}, one for each seed, all with the same scores.
+
+    Returns
+    -------
+    dict
+        {score: {"mean", "sd", "min", "max", "values"}}; "sd" is the sample standard deviation, None for a
+        single seed.
+    """
+    result = {}
+    for name in of_seeds[0]:
+        values = [float(scores[name]) for scores in of_seeds]
+        result[name] = {
+            "mean": float(np.mean(values)), "sd": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+            "min": min(values), "max": max(values), "values": values
+        }
+    return result
+
+
+def together(of_seeds):
+    """Scores of the models of all seeds as an ensemble: each TLINK gets the label of the highest mean probability.
+
+    Parameters
+    ----------
+    of_seeds : list of predictions.Predictions of the same TLINKs, one for each seed.
+
+    Returns
+    -------
+    {bootstrap.Score.key: float}
+    """
+    probabilities = np.mean([of.probabilities for of in of_seeds], axis=0)
+    ensemble = of_seeds[0]._replace(predicted=probabilities.argmax(axis=1), probabilities=probabilities)
+    return {key: float(value) for key, value in bootstrap.scores(bootstrap.total(bootstrap.counts(ensemble))).items()}
+
+
+def write_summary(result, command, of_seeds, of_ensemble=None):
+    """Put the summary of `train` or `test` into seeds.json, beside that of the other; returns the summary.
+
+    Parameters
+    ----------
+    result : paths.ResultFolder that holds those of the seeds.
+    command : "train" or "test".
+    of_seeds : list of {score: float}, of seeds 0, 1, ...
+    of_ensemble : {score: float} from `together`, or None; the summary has it as "together".
+    """
+    content = _read(result.seeds)
+    scores = summary(of_seeds)
+    for name, value in (of_ensemble or {}).items():
+        scores[name]["together"] = value
+    content[command] = {"seeds": list(range(len(of_seeds))), "scores": scores}
+    write_atomically(result.seeds, json.dumps(content, indent=1) + "\n")
+    return scores
+
+
+def _read(path):
+    if not os.path.isfile(path):
+        return {}
+    try:
+        with open(path, encoding="utf-8") as source:
+            content = json.load(source)
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: damaged (not a JSON object); move it away.")
+    return content
+
+
+def format_summary(scores):
+    """A summary as a table for a terminal."""
+    columns = {"mean": "mean", "sd": "standard deviation", "min": "lowest", "max": "highest", "together": "all models together"}
+    shown = [key for key in columns if all(key in of for of in scores.values())]
+    rows = [[name] + ["-" if of[key] is None else f"{of[key]:.4f}" for key in shown] for name, of in scores.items()]
+    return format_table([""] + [columns[key] for key in shown], rows)

@@ -1,0 +1,311 @@
+"""BERT's layers between the matrix products, written for few passes over memory.
+
+On a CPU a third of a naive step goes into elementwise operations: each TensorFlow operation reads and writes whole
+activations (57 MB for one gelu of BERT-base), and automatic differentiation multiplies them. Here every such chain,
+forward and backward, is one function with its derivative written out, which XLA compiles into a single loop; the
+products stay with TensorFlow's own kernels, which are faster. Without XLA (small models) the same functions run as
+ordinary operations and give the same numbers.
+
+Shapes: rows R = batch * sequence, batch B, sequence S, heads A, width of a head D, hidden H = A * D.
+"""
+from typing import NamedTuple
+
+import numpy as np
+
+from network.runtime import fused, tf
+
+EPSILON = 1e-12  # of layer normalization, as in BERT's release
+GELU_SCALE, GELU_CUBE = float(np.sqrt(2.0 / np.pi)), 0.044715
+
+
+class Share(NamedTuple):
+    """A device's part of a batch that several devices compute; int32 scalar tensors."""
+
+    passes: tf.Tensor           # passes in the part
+    passes_before: tf.Tensor    # passes and examples of the batch that come before it
+    examples_before: tf.Tensor
+
+    def rows_before(self, rows):
+        """Rows of a tensor that come before, where this part has so many and each pass as many as the others."""
+        return self.passes_before * (rows // tf.maximum(self.passes, 1))
+
+
+class Layers:
+    """The layers of one tower of the graph.
+
+    Parameters
+    ----------
+    xla : compile the elementwise chains with XLA.
+    seed : int, the run's seed; None builds a tower without any dropout.
+    step : int32 scalar tensor, the global step, where there is a seed.
+    precision : "float32" or "bfloat16", the type in which activations are multiplied and kept. Variables, their
+        gradients, the residual sums' normalization, softmax and everything within a compiled chain are float32.
+    share : Share, where the tower computes a part of the batch and other devices the rest.
+
+    "float" below is that type. The dropout masks are a function of seed, step, place in the network and place in the
+    batch, so that a continued run repeats an uninterrupted one, several devices do what one does, and nothing random has to
+    be kept from the forward to the backward pass.
+    """
+
+    def __init__(self, xla=False, seed=None, step=None, precision="float32", share=None):
+        self._xla = xla
+        self._type = tf.as_dtype(precision)
+        self._seed, self._step, self._share = seed, step, share
+        self._places = 0
+        self._functions = {}
+
+    # --------------------------------------------------------------------------------------------------- layers
+
+    def product(self, x, kernel):
+        """Matrix product of activations and a kernel: x float [R, any], kernel float32 [any, width]."""
+        return tf.matmul(tf.cast(x, self._type), tf.cast(kernel, self._type))
+
+    def dropout(self, x, rate, of_examples=False):
+        """`x` with each element zeroed with probability `rate` and the others scaled by 1 / (1 - rate).
+
+        x : [R, any], or with `of_examples` a row for each example.
+        """
+        before = self._share and (self._share.examples_before if of_examples else self._share.rows_before(tf.shape(x)[0]))
+        rate, place = self._place(rate, tf.shape(x), before)
+        if not rate:
+            return x
+        drop = self._fused(("dropout", rate, x.dtype), lambda x, *place: dropped(x, rate, *place),
+                           narrow=x.dtype == tf.bfloat16)
+
+        @tf.custom_gradient
+        def layer(x):
+            return drop(x, *place), lambda grad: drop(grad, *place)
+        return layer(x)
+
+    def bias_gelu(self, x, bias):
+        """gelu(x + bias): x float [R, width], bias float32 [width]."""
+        forward = self._fused("gelu", lambda x, bias: gelu(x + bias))
+        backward = self._fused("gelu gradient", lambda x, bias, grad: grad * gelu_slope(x + bias))
+
+        @tf.custom_gradient
+        def layer(x, bias):
+            def gradient(grad):
+                grad_x = backward(x, bias, grad)
+                return grad_x, column_sums(grad_x)
+            return forward(x, bias), gradient
+        return layer(x, bias)
+
+    def dropout_add_norm(self, x, bias, residual, gamma, beta, rate):
+        """Layer normalization of residual + dropout(x + bias), the end of both halves of a Transformer layer.
+
+        x, residual : float [R, H]; bias, gamma, beta : float32 [H].
+        """
+        rate, place = self._place(rate, tf.shape(x), self._share and self._share.rows_before(tf.shape(x)[0]))
+
+        def add(x, bias, residual, gamma, beta, *place):
+            total = residual + dropped(x + bias, rate, *place)
+            mean, deviation_inverse = row_moments(total)
+            return (total - mean) * deviation_inverse * gamma + beta, total, mean, deviation_inverse
+
+        def add_gradient(total, mean, deviation_inverse, gamma, grad, *place):
+            normalized = (total - mean) * deviation_inverse
+            grad_total = norm_gradient(normalized, deviation_inverse, grad * gamma)
+            return grad_total, dropped(grad_total, rate, *place), grad * normalized
+
+        forward = self._fused(("add norm", rate), add)
+        backward = self._fused(("add norm gradient", rate), add_gradient)
+
+        @tf.custom_gradient
+        def layer(x, bias, residual, gamma, beta):
+            result, total, mean, deviation_inverse = forward(x, bias, residual, gamma, beta, *place)
+
+            def gradient(grad):
+                grad_total, grad_x, grad_gamma = backward(total, mean, deviation_inverse, gamma, grad, *place)
+                return grad_x, column_sums(grad_x), grad_total, column_sums(grad_gamma), column_sums(grad)
+            return result, gradient
+        return layer(x, bias, residual, gamma, beta)
+
+    def norm(self, x, gamma, beta):
+        """Layer normalization over the last dimension (Ba et al. 2016): x float32 [R, H]; gamma, beta [H]."""
+        def normalize(x, gamma, beta):
+            mean, deviation_inverse = row_moments(x)
+            return (x - mean) * deviation_inverse * gamma + beta, mean, deviation_inverse
+
+        def normalize_gradient(x, mean, deviation_inverse, gamma, grad):
+            normalized = (x - mean) * deviation_inverse
+            return norm_gradient(normalized, deviation_inverse, grad * gamma), grad * normalized
+
+        forward, backward = self._fused("norm", normalize), self._fused("norm gradient", normalize_gradient)
+
+        @tf.custom_gradient
+        def layer(x, gamma, beta):
+            result, mean, deviation_inverse = forward(x, gamma, beta)
+
+            def gradient(grad):
+                grad_x, grad_gamma = backward(x, mean, deviation_inverse, gamma, grad)
+                return tf.cast(grad_x, x.dtype), column_sums(grad_gamma), column_sums(grad)
+            return result, gradient
+        return layer(x, gamma, beta)
+
+    def split_heads(self, x, bias, batch, length, heads):
+        """Query, key and value of every head from the joint projection.
+
+        x : float [R, 3 * H], bias : float32 [3 * H]; returns three float [B, A, S, D], the query scaled by
+        1 / sqrt(D), the scale of the attention scores.
+        """
+        width = bias.shape[0].value // 3
+        scale = (width // heads) ** -0.5
+
+        def split(x, bias):
+            shape = tf.shape(x)
+            parts = tf.reshape(x + bias, [shape[0], shape[1], 3, heads, width // heads])
+            query, key, value = tf.unstack(tf.transpose(parts, [2, 0, 3, 1, 4]))
+            return query * scale, key, value
+
+        forward = self._fused("split heads", split)
+
+        @tf.custom_gradient
+        def layer(x, bias):
+            def gradient(query, key, value):
+                grad_x = tf.concat([merge_heads(part, width) for part in (query * scale, key, value)], axis=1)
+                return grad_x, column_sums(grad_x)
+            return forward(tf.reshape(x, [batch, length, 3 * width]), bias), gradient
+        return layer(x, bias)
+
+    def attention(self, query, key, value, mask, rate):
+        """Scaled dot-product attention with dropout on its weights (Vaswani et al. 2017, 3.2.1).
+
+        query (already scaled), key, value : float [B, A, S, D].
+        mask : float32 [B, 1, 1 or S, S], added to the scores: 0 at what a query sees, very low at what it does not.
+        Returns float [B, A, S, D].
+        """
+        heads, length = query.shape[1].value, tf.shape(query)[2]
+        # The compiled functions see the scores as a matrix, [B * A * S, S]: four dimensions take XLA far longer to compile.
+        square = tf.stack([-1, heads, length, length])
+        rows = tf.shape(query)[0] * heads * length
+        rate, place = self._place(rate, tf.stack([rows, length]), self._share and self._share.rows_before(rows))
+
+        def weigh(powers, sums, *place):
+            weights = powers * (1.0 / sums)
+            return weights, dropped(weights, rate, *place)
+
+        masked = self._fused("mask", lambda scores, mask: scores + mask, narrow=False)
+        exponentiate = self._fused("exponentiate", lambda scores, highest: tf.exp(scores - highest), narrow=False)
+        normalize = self._fused(("weigh", rate), weigh)
+        # Softmax's derivative; the row sums of grad * weights are those of the output's gradient with the output.
+        backward = self._fused("attention gradient",
+                               lambda weights, kept, grad, sums: kept * grad - weights * sums)
+
+        @tf.custom_gradient
+        def layer(query, key, value, mask):
+            scores = tf.reshape(masked(tf.matmul(query, key, transpose_b=True), mask), [-1, length])
+            powers = exponentiate(scores, tf.reduce_max(scores, axis=-1, keepdims=True))
+            weights, kept = normalize(powers, tf.reduce_sum(powers, axis=-1, keepdims=True), *place)
+            context = tf.matmul(tf.reshape(kept, square), value)
+
+            def gradient(grad):
+                grad_kept = tf.reshape(tf.matmul(grad, value, transpose_b=True), [-1, length])
+                sums = tf.reshape(tf.reduce_sum(tf.cast(grad * context, tf.float32), axis=-1), [-1, 1])
+                grad_scores = tf.reshape(backward(weights, kept, grad_kept, sums), square)
+                return (tf.matmul(grad_scores, key), tf.matmul(grad_scores, query, transpose_a=True),
+                        tf.matmul(tf.reshape(kept, square), grad, transpose_a=True), tf.zeros_like(mask))
+            return context, gradient
+        return layer(query, key, value, mask)
+
+    # -------------------------------------------------------------------------------------------------- plumbing
+
+    def _place(self, rate, shape, before=None):
+        """The rate of the next dropout in the network, and what `dropped` needs besides for a tensor of this shape.
+
+        before : int32 scalar, rows of the tensor that other devices have before these.
+        """
+        self._places += 1
+        if self._seed is None or rate == 0.0:
+            return 0.0, ()
+        key = np.random.RandomState([self._seed, self._places]).randint(-2 ** 31, 2 ** 31)
+        # Elements are numbered row by row; the two addends are made here, because XLA of TensorFlow 1.14 would
+        # compute a range of its own at compile time.
+        rows = tf.reshape(tf.range(tf.reduce_prod(shape[:-1])), tf.concat([shape[:-1], [1]], 0)) * shape[-1]
+        if before is not None:
+            rows += before * shape[-1]
+        return rate, (rows + tf.constant(key, tf.int32), tf.range(shape[-1]), scramble(self._step + 1))
+
+    def _fused(self, name, function, narrow=True):
+        """`function` compiled, once for every place that uses it under this name.
+
+        It computes in float32; its results are then narrowed to the precision, except figures of rows, [..., 1].
+        """
+        def computed(*tensors):
+            results = function(*(tf.cast(tensor, tf.float32) if tensor.dtype == tf.bfloat16 else tensor for tensor in tensors))
+            if not narrow or self._type == tf.float32:
+                return results
+            if not isinstance(results, tuple):
+                return tf.cast(results, self._type)
+            return tuple(result if result.shape[-1].value == 1 else tf.cast(result, self._type) for result in results)
+
+        if name not in self._functions:
+            self._functions[name] = fused(computed) if self._xla else computed
+        return self._functions[name]
+
+
+# --------------------------------------------------------------------------------------------------------- formulas
+
+def gelu(x):
+    """Gaussian error linear unit in the tanh approximation of BERT's release (Hendrycks and Gimpel 2016)."""
+    return 0.5 * x * (1.0 + tf.tanh(GELU_SCALE * x * (1.0 + GELU_CUBE * x * x)))
+
+
+def gelu_slope(x):
+    """Derivative of `gelu`."""
+    square = x * x
+    tanh = tf.tanh(GELU_SCALE * x * (1.0 + GELU_CUBE * square))
+    return 0.5 * (1.0 + tanh) + 0.5 * x * (1.0 - tanh * tanh) * (GELU_SCALE * (1.0 + 3.0 * GELU_CUBE * square))
+
+
+def merge_heads(x, width):
+    """Heads side by side: float32 [B, A, S, D] to [R, width]."""
+    return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [-1, width])
+
+
+def row_moments(x):
+    """Mean and inverse standard deviation of each row: float32 [R, 1] both."""
+    mean = tf.reduce_mean(x, axis=-1, keepdims=True)
+    variance = tf.reduce_mean(tf.square(x - mean), axis=-1, keepdims=True)
+    return mean, tf.rsqrt(variance + EPSILON)
+
+
+def norm_gradient(normalized, deviation_inverse, grad):
+    """Gradient of a row's normalization, from the gradient of its result before gamma and beta."""
+    mean = tf.reduce_mean(grad, axis=-1, keepdims=True)
+    along = tf.reduce_mean(grad * normalized, axis=-1, keepdims=True)
+    return deviation_inverse * (grad - mean - normalized * along)
+
+
+def column_sums(x):
+    """Sum over the rows, as a product with ones, which uses all cores: float [R, width] to float32 [width]."""
+    return tf.cast(tf.reshape(tf.matmul(tf.ones([1, tf.shape(x)[0]], x.dtype), x), [-1]), tf.float32)
+
+
+def dropped(x, rate, rows=None, columns=None, key=None):
+    """Dropout whose mask is a hash of the element's number and a key, so that it can be repeated at will.
+
+    x : float32 [..., columns]; rows : int32 [..., 1] and columns : int32 [columns], whose sum numbers the elements;
+    key : int32 scalar.
+    """
+    if not rate:
+        return x
+    bits = scramble(tf.bitwise.bitwise_xor(scramble(rows + columns), key))
+    # The bits are uniform over all int32; a share `rate` of them lies below this.
+    threshold = int(round(rate * 2.0 ** 32)) - 2 ** 31
+    return tf.where(bits >= threshold, x * (1.0 / (1.0 - rate)), tf.zeros_like(x))
+
+
+def scramble(x):
+    """A bijection of int32 in which each bit of the input changes each bit of the output about half the time.
+
+    Two rounds of multiply and xor-shift with the constants of Wellons' hash-prospector ("lowbias32").
+    """
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B - 2 ** 32)):
+        x = tf.bitwise.bitwise_xor(x, shifted_right(x, shift)) * factor
+    return tf.bitwise.bitwise_xor(x, shifted_right(x, 16))
+
+
+def shifted_right(x, shift):
+    """Logical shift of int32 (TensorFlow's is arithmetic, and TensorFlow 1.14 folds uint32 constants to zero)."""
+    shifted = tf.bitwise.right_shift(x, tf.constant(shift, tf.int32))
+    return tf.bitwise.bitwise_and(shifted, tf.constant(2 ** (32 - shift) - 1, tf.int32))

@@ -1,0 +1,98 @@
+"""Ctrl-C, SIGTERM and SIGHUP: the first one ends a command in good order, a second Ctrl-C or SIGTERM at once.
+
+Python runs a signal's handler only when the interpreter is at work, so not during the seconds that a training step
+takes. What has to happen at once is therefore done by a thread, which the operating system's handler wakes.
+"""
+import contextlib
+import os
+import signal
+import socket
+import threading
+
+from support.errors import Interrupted
+
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+MESSAGE = "interrupted; what is on the disk is whole, and the same command may be given again"
+
+
+class _Watch:
+    """What arrived, and whether a handler may interrupt right now."""
+
+    def __init__(self):
+        self.pending = None      # number of the signal that has not ended the command yet
+        self.note = None         # what is told at once while signals are held back; None: they are not held back
+
+
+_watch = _Watch()
+
+
+@contextlib.contextmanager
+def watched():
+    """Within this block signals raise `Interrupted` in the main thread, or wait while `held_back`."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    # A signal that is ignored on purpose (nohup, a shell's background job) stays ignored.
+    old = {number: signal.signal(number, _on_signal) for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN}
+    ours, kernels = socket.socketpair()
+    kernels.setblocking(False)
+    old_descriptor = signal.set_wakeup_fd(kernels.fileno())
+    threading.Thread(target=_wait, args=(ours, set(old)), daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(old_descriptor)
+        for number, handler in old.items():
+            signal.signal(number, handler)
+        kernels.close()
+        _watch.pending = _watch.note = None
+
+
+@contextlib.contextmanager
+def held_back(note):
+    """Within this block a signal only sets `pending()`, which the block looks at when it can end in good order.
+
+    Parameters
+    ----------
+    note : what to tell the user at once.
+    """
+    _watch.note = note
+    try:
+        yield
+    finally:
+        _watch.note = None
+    if _watch.pending is not None:
+        raise Interrupted(MESSAGE, _watch.pending)
+
+
+def pending():
+    """The number of the signal that arrived while signals are held back, or None."""
+    return _watch.pending
+
+
+def _on_signal(number, _):
+    _watch.pending = number
+    if _watch.note is None:
+        raise Interrupted(MESSAGE, number)
+
+
+def _wait(source, numbers):
+    """The thread: tell of the first signal, end the process at the second."""
+    count = 0
+    with source:
+        while True:
+            arrived = source.recv(1)
+            if not arrived:
+                return
+            number = arrived[0]
+            if number not in numbers:
+                continue
+            # A session that closes may send SIGHUP twice; only a person's, or a supervisor's, second signal is one.
+            if count and number != getattr(signal, "SIGHUP", None):
+                os.write(2, b"\nended at once; what is on the disk is whole\n")
+                os._exit(128 + number)
+            count += 1
+            if _watch.note is not None:
+                os.write(2, f"\n{_watch.note}\n".encode("utf-8"))

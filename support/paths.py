@@ -1,0 +1,106 @@
+"""Where everything is read and written: every path of the project is computed here."""
+import os
+import re
+
+from support.errors import InputError
+
+PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+DEFAULT_CORPUS = os.path.join(PROJECT, "corpus", "i2b2")
+SAMPLE_CORPUS = os.path.join(PROJECT, "corpus", "sample")
+# Made by `demo` for the sample corpus.
+SAMPLE_BERT = os.path.join(PROJECT, "pretrained bert model", "sample")
+DEFAULT_RESULT = os.path.join(PROJECT, "result")
+BERT_NAME = "uncased_L-12_H-768_A-12"
+DEFAULT_BERT = os.path.join(PROJECT, "pretrained bert model", BERT_NAME)
+# Upstream's spelling of the folder; people who come from there have their BERT in it.
+UPSTREAM_BERT = os.path.join(PROJECT, "pretrained_bert_model", BERT_NAME)
+
+# The folders of a corpus, named as its archives unpack.
+TRAIN_XML = "2012-07-15.original-annotation.release"
+TEST_XML = os.path.join("ground_truth", "merged_xml")
+E3C_RECORD = "E3C.json"  # tells a corpus folder that data_process_E3C.py wrote from any other
+
+
+def default_bert():
+    """The BERT folder used without --bert: ours, or the one of upstream's spelling where only that exists."""
+    if not os.path.isdir(DEFAULT_BERT) and os.path.isdir(UPSTREAM_BERT):
+        return UPSTREAM_BERT
+    return DEFAULT_BERT
+
+
+class CorpusFolder:
+    """A corpus in the i2b2 2012 layout. Everything written here holds text of notes or is made from it."""
+
+    def __init__(self, root):
+        self.root = os.path.abspath(root)
+        self.train_xml = os.path.join(self.root, TRAIN_XML)
+        self.test_xml = os.path.join(self.root, TEST_XML)
+        self.train_tsv = os.path.join(self.root, "train.txt")
+        self.test_tsv = os.path.join(self.root, "test.txt")
+        self.features = os.path.join(self.root, "features")
+
+    def system_xml(self, result):
+        """Folder for a run's predictions as whole documents, whose text has no place in the result folder."""
+        names = [os.path.basename(result.root)]
+        if names[0].startswith("seed-"):
+            names.insert(0, os.path.basename(os.path.dirname(result.root)))
+        return os.path.join(self.root, "system_xml", *names)
+
+
+def for_tensorflow(root):
+    """The absolute path of a folder with checkpoints; InputError for one that TensorFlow cannot read them from.
+
+    It takes the path of a checkpoint for a pattern of names, in which no character can be escaped.
+    """
+    path = os.path.abspath(root)
+    if re.search(r"[*?\[]" if os.name == "nt" else r"[*?\[\\]", path):
+        raise InputError(f"{path}: TensorFlow reads no checkpoint from a folder with *, ?, [ or \\ in its path; rename it, or "
+                         "choose another one.")
+    return path
+
+
+class BertFolder:
+    """A pre-trained BERT: Google's release layout, or Hugging Face's with safetensors."""
+
+    def __init__(self, root):
+        self.root = for_tensorflow(root)
+        self.vocab = os.path.join(self.root, "vocab.txt")
+        self.google_config = os.path.join(self.root, "bert_config.json")
+        self.google_checkpoint = os.path.join(self.root, "bert_model.ckpt")
+        self.huggingface_config = os.path.join(self.root, "config.json")
+        self.safetensors = os.path.join(self.root, "model.safetensors")
+
+
+class ResultFolder:
+    """What a run leaves behind; holds no text of any note, so that it may be zipped and downloaded."""
+
+    def __init__(self, root):
+        self.root = for_tensorflow(root)
+        self.all_checkpoints = os.path.join(self.root, "checkpoints")
+        self.checkpoints = os.path.join(self.all_checkpoints, "i2b2")
+        self.best = os.path.join(self.checkpoints, "best_validation")
+        self.vocab = os.path.join(self.checkpoints, "vocab.txt")
+        self.bert_config = os.path.join(self.checkpoints, "bert_config.json")
+        self.evaluation = os.path.join(self.checkpoints, "evaluation.npz")
+        self.lock = os.path.join(self.root, ".training.lock")
+        self.outcome = os.path.join(self.checkpoints, "outcome.json")
+        self.all_curves = os.path.join(self.root, "tensorboard")
+        self.tensorboard = os.path.join(self.all_curves, "i2b2")
+        self.predictions = os.path.join(self.root, "predictions.tsv")
+        self.scores_json = os.path.join(self.root, "scores.json")
+        self.scores_txt = os.path.join(self.root, "scores.txt")
+        self.run = os.path.join(self.root, "run.json")
+        self.report = os.path.join(self.root, "report.html")
+        self.figures = os.path.join(self.root, "figures")
+        self.system_xml = os.path.join(self.root, "system_xml")
+        self.seeds = os.path.join(self.root, "seeds.json")
+
+    def of_run(self):
+        """What a run writes at the top of the folder, the checkpoints first."""
+        return [self.all_checkpoints, self.all_curves, self.predictions, self.scores_json, self.scores_txt, self.report,
+                self.figures, self.system_xml, self.run]
+
+    def of_seed(self, seed):
+        """The folder of one of several runs that differ in the seed."""
+        return ResultFolder(os.path.join(self.root, f"seed-{seed}"))

@@ -1,0 +1,183 @@
+"""`benchmark.py` as a user runs it, and its count of floating-point operations."""
+import json
+import os
+from unittest import mock
+
+import numpy as np
+import pytest
+
+import benchmark
+from benchmarks import race
+from helpers import run, settings
+from inputs.head_of_note import Features
+from settings import Settings, settings_for
+
+ARGUMENTS = ("--size", "tiny", "--steps", 2)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A run with every part, and one with smaller batches compared with it: (processes, records, temporary folder)."""
+    folder = tmp_path_factory.mktemp("bench mark")
+    files = [folder / "first.json", folder / "second.json"]
+    temporary = folder / "temporary"
+    temporary.mkdir()
+    with mock.patch.dict(os.environ, TMPDIR=str(temporary)):
+        first = run("benchmark.py", *ARGUMENTS, "--whole-run", "--json", files[0])
+        second = run("benchmark.py", *ARGUMENTS, *settings(batch_size=8, seq_length=64), "--recipe", "demo",
+                     "--compare", files[0].name, "--json", files[1], cwd=folder)
+    return (first, second), [json.loads(path.read_text(encoding="utf-8")) for path in files], temporary
+
+
+def test_every_figure_is_measured_and_shown(runs):
+    (first, _), (record, _), _ = runs
+    assert set(record["figures"]) == {figure.key for figure in benchmark.FIGURES}
+    for figure in benchmark.FIGURES:
+        assert record["figures"][figure.key] > 0, figure.key
+        assert figure.label in first.stdout
+    assert record["figures"]["examples"] == 31 * 200
+    assert record["machine"]["tensorflow"] in first.stdout
+
+
+def test_shares_and_speeds_agree_with_each_other(runs):
+    for record in runs[1]:
+        figures = record["figures"]
+        for part in ("train", "eval"):
+            # On a busy machine two measurements of the peak tell little; the best of all bounds what the model can reach.
+            assert 0.0 < figures[f"{part}_flops"] < 1.2 * figures["peak_flops_highest"]
+            assert figures[f"{part}_share"] > 0.0
+        assert 0.0 <= figures["wait_share"] < 1.0
+        assert figures["peak_flops_lowest"] <= figures["peak_flops"] <= figures["peak_flops_highest"]
+
+
+def test_a_whole_run_is_the_sum_of_its_steps_and_evaluations(runs):
+    figures = runs[1][0]["figures"]
+    steps = 64 * 1300  # 33,800 examples in batches of 26
+    # Medians of an even number of times and of speeds are not quite each other's inverse.
+    assert figures["train_tlinks"] == pytest.approx(26 / figures["train_seconds"], rel=0.2)
+    step = 26 / figures["train_tlinks"]
+    assert figures["interval_seconds"] == pytest.approx(200 * step)
+    assert figures["run_seconds"] == pytest.approx(steps * step + steps / 200 * figures["evaluation_seconds"])
+
+
+def test_a_whole_run_of_a_recipe_that_holds_documents_out_evaluates_these_every_epoch():
+    recipe = settings_for("context", ["dev=0.5", "num_epochs=2", "batch_size=10"])
+    found = benchmark.whole_run({"train_tlinks": 100.0, "eval_tlinks": 1000.0}, recipe)
+    assert found == pytest.approx({"interval_seconds": 169.0, "evaluation_seconds": 16.9, "run_seconds": 2 * 169.0 + 2 * 16.9})
+    assert "every epoch on 16,900 dev" in benchmark.whole_run_note(recipe)
+
+
+def test_two_recipes_race_on_the_same_dev_documents(corpus, bert, tmp_path):
+    """Both are trained and tested, the table tells their scores and speeds; a second call takes what is there."""
+    arguments = ("--recipe", "context", "--against", "paper", "--corpus", corpus, "--bert", bert, "--result", tmp_path,
+                 "--seeds", 2, *settings(num_epochs=2, dev=0.4, evaluate_every=0))
+    first = run("benchmark.py", *arguments)
+    again = run("benchmark.py", *arguments)
+    tables = [finished.stdout.split("\n\n")[-1] for finished in (first, again)]
+    assert first.stderr == again.stderr == "" and tables[0] == tables[1]
+    (tmp_path / "paper" / "seed-1").rename(tmp_path / "kept")
+    (tmp_path / "context" / "seed-1").rename(tmp_path / "paper" / "seed-1")
+    taken = run("benchmark.py", *arguments, check=False)
+    assert taken.returncode == 1 and "trained with the recipe context" in taken.stderr
+    other = run("benchmark.py", *arguments, *settings(batch_size=3), check=False)
+    assert other.returncode == 1 and "batch_size is 3, was 26" in other.stderr
+    (tmp_path / "paper" / "seed-1").rename(tmp_path / "context" / "seed-1")
+    (tmp_path / "kept").rename(tmp_path / "paper" / "seed-1")
+    for recipe in ("paper", "context"):
+        for seed in (0, 1):
+            record = json.loads((tmp_path / recipe / f"seed-{seed}" / "run.json").read_text(encoding="utf-8"))
+            assert (record["recipe"], record["settings"]["seed"], record["settings"]["dev"]) == (recipe, seed, "0.4")
+            scores = json.loads((tmp_path / recipe / f"seed-{seed}" / "scores.json").read_text(encoding="utf-8"))
+            assert f"{100 * scores['pairs']['accuracy']:.1f}" in first.stdout
+    assert "TLINKs per second in `test`" in first.stdout and "paper's best dev accuracy" in first.stdout
+
+
+def test_time_until_an_accuracy_is_that_of_the_steps_before_it():
+    seconds = race.training_seconds((np.array([1, 2, 3]), np.array([10.0, 5.0, 10.0])), 10)
+    assert seconds == {1: 1.0, 2: 3.0, 3: 4.0}
+    racer = race.Racer(*[0.5] * 6, ((1.0, 0.3), (3.0, 0.6), (4.0, 0.5)), 10.0)
+    assert [race.seconds_until(racer, aim) for aim in (0.2, 0.5, 0.7)] == [1.0, 3.0, None]
+    slow = racer._replace(dev_accuracy=((9.0, 0.4),))
+    assert "not reached in every run" in race.table(("paper", "context"), [(racer, slow)])
+
+
+def test_comparison_shows_both_runs_and_their_ratio(runs):
+    (_, second), (before, now), _ = runs
+    assert now["recipe"] == "demo" and now["settings"]["batch_size"] == 8
+    line = next(line for line in second.stdout.split("\n") if line.startswith("training step: the model's products"))
+    values = [record["figures"]["train_flop"] for record in (now, before)]
+    assert [float(word) for word in line.split()[-4:] if word != "GFLOP"] == pytest.approx(
+        [values[0] / 1e9, values[1] / 1e9, values[0] / values[1]], rel=0.02)
+
+
+def test_nothing_is_left_behind_nor_said_on_standard_error(runs):
+    processes, _, temporary = runs
+    assert [finished.stderr for finished in processes] == ["", ""]
+    assert os.listdir(str(temporary)) == []
+
+
+@pytest.mark.parametrize("arguments, status, said", [
+    (("--size", "huge"), 2, "huge"),
+    (("--steps", "0"), 2, "above 0"),
+    (("--recipe", "cake"), 1, "no such recipe"),
+    (("--set", "batch_size=none"), 1, "batch_size"),
+    (("--against", "cake"), 2, "cake"),
+    (("--against", "paper", "--recipe", "context", "--json", "x.json"), 2, "--json goes without --against"),
+    (("--seeds", "2"), 2, "--seeds goes with --against"),
+    (("--against", "paper"), 1, "is the recipe itself"),
+    (("--compare", "no such file.json"), 1, "no such file.json"),
+    (("--compare", __file__), 1, "not figures of this benchmark"),
+])
+def test_wrong_usage_is_refused_at_once(arguments, status, said):
+    finished = run("benchmark.py", *arguments, check=False)
+    assert finished.returncode == status
+    assert said in finished.stderr and "Traceback" not in finished.stderr
+
+
+def test_settings_that_do_not_fit_are_refused_with_the_reason():
+    finished = run("benchmark.py", *ARGUMENTS, *settings(seq_length=600), check=False)
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("error: seq_length 600 is longer than the 512 positions")
+
+
+def test_work_of_a_bert_base_step_is_what_one_counts_by_hand():
+    from benchmarks.parts import train_flop
+    from modeling import BertConfig
+    # 85 million weights in the layers' kernels, each used twice forward and four times backward for every word piece;
+    # the attention's two products; a hundredth for the convolutions.
+    pieces = 26 * 180
+    by_hand = 6 * pieces * 12 * 12 * 768 ** 2 + 6 * pieces * 12 * 2 * 180 * 768 + 6 * pieces * 9 * 768 * 128
+    ids = np.zeros([26, 180], np.int32)
+    batch = Features(ids, ids, ids, np.zeros(26, np.int32))
+    assert train_flop(BertConfig(vocab_size=30522), Settings(), batch) == pytest.approx(by_hand, rel=1e-3)
+    assert by_hand == pytest.approx(2.48e12, rel=0.01)
+
+
+@pytest.mark.parametrize("recipe", ["paper", "context"])
+def test_work_of_a_batch_is_that_of_the_graphs_products(recipe):
+    """The shapes that the graph's products have when it runs, embeddings and pooler left out."""
+    import text_model
+    from benchmarks.parts import forward_flop
+    from inputs import batching
+    from modeling import BertConfig
+    from network.runtime import tf
+    from training import estimator
+    config, chosen = BertConfig(vocab_size=50, **benchmark.SIZES["tiny"].bert), settings_for(recipe)
+    batch = batching.full_batch(48, config.vocab_size, chosen)
+    with tf.Graph().as_default() as graph, tf.Session() as session:
+        holders = {name: tf.placeholder(tf.int32, shape) for name, shape in estimator.input_shapes(batch).items()}
+        text_model.bert_cnn(holders, config, chosen)
+        products = [operation for operation in graph.get_operations()
+                    if "MatMul" in operation.type and "/embeddings/" not in operation.name and "/pooler/" not in operation.name]
+        assert products
+        shapes = [(tf.shape(product.inputs[0]), tf.shape(product.outputs[0])) for product in products]
+        session.run(tf.global_variables_initializer())
+        measured = session.run(shapes, {holders[name]: array for name, array in batching.inputs_of(batch).items()})
+    counted = 0
+    for product, (left, result) in zip(products, measured):
+        transposed = any(product.get_attr(name) for name in ("transpose_a", "adj_x") if name in product.node_def.attr)
+        counted += 2 * np.prod(result.astype(np.int64)) * int(left[-2 if transposed else -1])
+    # The graph computes the convolutions' places at the end too, which no result uses.
+    ends = sum(width * (width - 1) for width in chosen.filter_sizes)
+    unused = 2 * len(batch.input_ids) * ends * config.hidden_size * chosen.num_filters
+    assert forward_flop(config, chosen, batch) == counted - unused

@@ -1,0 +1,166 @@
+"""What is wrong with the inputs is told before anything slow starts; `check` tells what training needs."""
+import functools
+import json
+import re
+import shutil
+
+import pytest
+
+from helpers import files_below, run, settings, write_corpus
+from support import files
+from training import resources
+
+SMALL = settings(batch_size=4, seq_length=32, num_epochs=5)
+TRAIN, TEST = "2012-07-15.original-annotation.release", "ground_truth/merged_xml"
+
+
+def empty_training(corpus, bert):
+    shutil.rmtree(str(corpus / TRAIN))
+    (corpus / TRAIN).mkdir()
+
+
+def no_known_label(corpus, bert):
+    for path in (corpus / TEST).glob("*.xml"):
+        path.write_text(re.sub(r' type="\w+"', ' type=""', path.read_text()))
+
+
+def other_vocabulary(corpus, bert):
+    with open(str(bert / "vocab.txt"), "a") as vocab:
+        vocab.write("onemore\n")
+
+
+def windows_line_ends(corpus, bert):
+    path = bert / "vocab.txt"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+
+
+def short_positions(corpus, bert):
+    configure(bert, max_position_embeddings=16)
+
+
+def more_layers(corpus, bert):
+    configure(bert, num_hidden_layers=3)
+
+
+def configure(bert, **changes):
+    path = bert / "bert_config.json"
+    path.write_text(json.dumps(dict(json.loads(path.read_text()), **changes)))
+
+
+@pytest.mark.parametrize("damage, words", [
+    (empty_training, ["2012-07-15.original-annotation.release", "no XML file", "n2c2"]),
+    (no_known_label, ["merged_xml", "no TLINK with a type"]),
+    (other_vocabulary, ["vocab.txt", "887", "886", "vocab_size"]),
+    (windows_line_ends, ["vocab.txt", "Windows line ends", "sed"]),
+    (short_positions, ["seq_length 32", "16 positions", "--set seq_length=16"]),
+    (more_layers, ["bert_model.ckpt", "layer_2", "missing"]),
+])
+def test_what_is_wrong_is_told_before_features_are_made(damage, words, bert, tmp_path, capsys):
+    """In this process: each of them is a refusal that needs no start of its own."""
+    from commands.main import function_of
+    from commands.options import parse_arguments
+    from support.errors import InputError
+    corpus, own_bert = write_corpus(tmp_path / "corpus"), tmp_path / "bert"
+    shutil.copytree(str(bert), str(own_bert))
+    damage(corpus, own_bert)
+    for command in ("check", "train"):
+        arguments = [command, "--corpus", str(corpus), "--bert", str(own_bert), "--result", str(tmp_path / "result"), *SMALL]
+        with pytest.raises(InputError) as refusal:
+            function_of(command)(parse_arguments(arguments))
+        for word in words:
+            assert word in str(refusal.value)
+        assert "\n" not in str(refusal.value)
+    assert not (corpus / "features").exists() and "fine-tuning" not in capsys.readouterr().out
+
+
+def test_check_tells_what_training_needs_and_trains_nothing(bert, tmp_path):
+    corpus = write_corpus(tmp_path / "corpus")
+    # One more test note, whose text is in training too, and one of the name of a training note.
+    shutil.copyfile(str(corpus / TRAIN / "5.xml"), str(corpus / TEST / "another.xml"))
+    before = sorted(files_below(tmp_path))
+    finished = run("run_i2b2.py", "check", "--corpus", corpus, "--bert", bert, "--result", tmp_path / "result", *SMALL)
+    assert finished.stderr == "" and sorted(files_below(tmp_path)) == before
+    assert "test documents that are in training too: 3 (0, 1, another)" in finished.stdout
+    for pattern in (r"^run: begins anew in .*result$", r"^disk: 0\.02 GB more needed at most, [\d.]+ GB free",
+                    r"^memory: about [\d.]+ GB needed", r"^time: [\d.]+ s for a training step of 4 examples, .* evaluation of 12",
+                    r"^time: about .* for all 30 steps on 24 examples; about .* for 30"):
+        assert re.search(pattern, finished.stdout, re.MULTILINE), pattern
+
+
+def test_disks_are_told_apart_and_what_is_written_counts(tmp_path, monkeypatch):
+    """On one disk the needs add up; an earlier part of the run has its share already."""
+    from collections import namedtuple
+
+    from settings import Settings
+    from support.paths import CorpusFolder, ResultFolder
+    split = namedtuple("split", "examples")(range(100))
+    corpus = namedtuple("corpus", "folder train test")(CorpusFolder(str(tmp_path / "corpus")), split, split)
+    result = ResultFolder(str(tmp_path / "result"))
+    shapes = {"bert/embeddings": [1000, 100], "bert/pooler/dense/kernel": [100, 100]}
+    one, = resources.rooms(corpus, Settings(), result, shapes, steps=0)
+    checkpoint = resources.checkpoint_bytes(shapes)
+    assert checkpoint == pytest.approx(4 * (3 * 100000 + 10000), abs=3000)
+    assert one.needed == 4 * checkpoint + 2 * resources.features_bytes(100, 180)
+    assert one.free == pytest.approx(files.free_bytes(str(tmp_path)), rel=0.1)
+    (tmp_path / "result/checkpoints/i2b2").mkdir(parents=True)
+    (tmp_path / "result/checkpoints/i2b2/best_validation.data-00000-of-00001").write_bytes(bytes(checkpoint))
+    begun, = resources.rooms(corpus, Settings(), result, shapes, steps=0)
+    assert begun.needed == one.needed - checkpoint
+
+
+def test_available_memory_knows_containers(tmp_path, monkeypatch):
+    free = resources.available_memory()
+    (tmp_path / "limit").write_text("1000000\n")
+    (tmp_path / "used").write_text("400000\n")
+    monkeypatch.setattr(resources, "CONTAINER_MEMORY", ((str(tmp_path / "limit"), str(tmp_path / "used")),))
+    assert free is None or free > 10 ** 6
+    assert resources.available_memory() == 600000
+    (tmp_path / "limit").write_text("max\n")
+    assert resources.available_memory() != 600000
+
+
+@pytest.mark.parametrize("layers, width, batch_size, seq_length, measured", [
+    (12, 768, 26, 180, 7.55e9), (6, 768, 26, 180, 4.37e9), (6, 384, 26, 180, 2.64e9), (6, 384, 13, 180, 1.99e9),
+    (6, 384, 52, 180, 4.05e9), (6, 384, 26, 90, 1.80e9), (6, 384, 26, 360, 5.42e9)])
+def test_memory_needed_is_what_was_measured(layers, width, batch_size, seq_length, measured):
+    """Against the peak resident memory of runs with TensorFlow 2.15; 1.14 takes up to 8 % more."""
+    from modeling import BertConfig
+    from settings import Settings
+    config = BertConfig(30522, width, layers, 12, 4 * width)
+    chosen = Settings(batch_size=batch_size, seq_length=seq_length)
+    assert resources.memory_bytes(config, chosen, shapes_of(config)) == pytest.approx(measured, rel=0.1)
+
+
+@functools.lru_cache(maxsize=None)
+def shapes_of(config):
+    """Shapes of the model's variables, which building a graph for each case would take long to tell."""
+    from settings import Settings
+    from training.estimator import model_shapes
+    return model_shapes(config, Settings())
+
+
+def test_a_run_of_an_earlier_version_is_the_same_run():
+    """Settings that came later have defaults that change nothing."""
+    from settings import Settings
+    from training import runs
+    now = {"settings": Settings()._asdict(), "corpus": {"train": "a"}}
+    then = {"settings": {key: value for key, value in now["settings"].items() if key != "smoothing"}, "corpus": {"train": "a"}}
+    assert runs.differences(then, now) == []
+    assert runs.differences(then, dict(now, settings=Settings(smoothing=0.1)._asdict())) == [
+        "setting smoothing is 0.1, was 0.0"]
+
+
+def test_a_setting_that_is_gone_is_no_matter_where_it_was_off(tmp_path):
+    """Models of earlier versions can be used as long as this one does what they were trained with."""
+    from settings import Settings
+    from support.errors import InputError
+    from support.paths import ResultFolder
+    from training import runs
+    result, settings = ResultFolder(str(tmp_path)), Settings(num_filters=64)
+    now = {"recipe": "paper", "settings": settings._asdict()}
+    off, on = (dict(now, settings=dict(now["settings"], averaging=value)) for value in (0.0, 0.98))
+    assert runs.differences(off, now) == []
+    assert runs.settings_of_model(result, off) == settings
+    assert runs.differences(on, now) == ["setting averaging is absent, was 0.98"]
+    with pytest.raises(InputError, match="another version of this program.*: averaging"):
+        runs.settings_of_model(result, on)

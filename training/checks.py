@@ -1,0 +1,111 @@
+"""Whether a run can be done here: what `train` makes sure of before anything slow starts, and what `check` tells."""
+from inputs import batching
+from inputs.reading import held_out
+from network import pretrained
+from support.console import duration, say
+from support.errors import InputError
+from support.files import check_writable
+from training import checkpoints, estimator, resources, runs
+
+GIGABYTE = 1e9
+
+
+def before_training(corpus, bert, settings, result):
+    """Check what reading the inputs has not: that the weights fit the model, and that disk and memory will do.
+
+    Parameters
+    ----------
+    corpus : inputs.Corpus
+    bert : inputs.Bert
+    settings : settings.Settings
+    result : paths.ResultFolder
+
+    Returns
+    -------
+    (list of needs.Room, bytes of memory needed, bytes of memory available or None where that is not known)
+
+    Raises
+    ------
+    InputError : the weights do not fit, or a disk has no room for the run.
+    """
+    shapes = estimator.model_shapes(bert.config, settings)
+    pretrained.check_weights(bert.folder, {name: shape for name, shape in shapes.items() if name.startswith("bert/")})
+    _, steps = training_steps(corpus, settings)
+    rooms = resources.rooms(corpus, settings, result, shapes, steps)
+    for room in rooms:
+        if room.needed > room.free:
+            raise InputError(f"{room.folder}: training needs {in_gigabytes(room.needed)} on that disk (checkpoints with the "
+                             f"optimizer's moments, curves, features), {in_gigabytes(room.free)} are free. Make room, or use "
+                             "folders on another disk (--result DIR, --corpus DIR).")
+    memory, available = resources.memory_bytes(bert.config, settings, shapes), resources.available_memory()
+    if available is not None and memory > available:
+        say(f"warning: training needs about {in_gigabytes(memory)} of memory, {in_gigabytes(available)} are available: the "
+            "system may end it. A smaller --set batch_size=N needs less, but is another run than the paper's.")
+    return rooms, memory, available
+
+
+def report(corpus, bert, settings, result, record, restart):
+    """Print what a training run would do and need.
+
+    Parameters
+    ----------
+    corpus, bert, settings, result : as for `before_training`.
+    record : what the run is, for runs.examine.
+    restart : whether a run that is there would be set aside.
+    """
+    say(f"run: {situation(result, record, restart)}")
+    check_writable(result.root)
+    rooms, memory, available = before_training(corpus, bert, settings, result)
+    for room in rooms:
+        say(f"disk: {in_gigabytes(room.needed)} more needed at most, {in_gigabytes(room.free)} free, in {room.folder}")
+    say(f"memory: about {in_gigabytes(memory)} needed, "
+        + (f"{in_gigabytes(available)} available" if available is not None else "this system does not tell how much there is"))
+    report_time(corpus, bert, settings)
+
+
+def situation(result, record, restart):
+    """What `train` would do with the run in the result folder, in words; InputError where that is another run."""
+    if not runs.has_begun(result):
+        return f"begins anew in {result.root}"
+    if restart:
+        return f"begins anew; the one in {result.root} is kept under a dated name"
+    finished = runs.examine(result, record)
+    if finished:
+        return f"{runs.ending(finished)}; nothing is left to train"
+    steps = [state.step for state in checkpoints.states(result.checkpoints)]
+    return f"continues in {result.root} from step {steps[0] if steps else 0}"
+
+
+def report_time(corpus, bert, settings):
+    """Measure a few steps on this machine, and print what a run takes at that speed."""
+    from training import timing
+    examples, steps = training_steps(corpus, settings)
+    dev = corpus.test.examples if settings.dev == "test" else [
+        example for example, chosen in zip(corpus.train.examples, held_out(corpus, settings)) if chosen]
+    # Examples of the same words in the same note are evaluated once.
+    different = len({(example.target, example.context) for example in dev})
+    say("time: measuring ...")
+    speed = timing.measure(bert.config, settings)
+    evaluation = speed.batch * different / settings.eval_batch_size
+    interval = settings.evaluate_every or batching.steps_of(examples, settings)[0]
+    say(f"time: {speed.step:.2f} s for a training step of {settings.batch_size} examples, {duration(evaluation)} for an "
+        f"evaluation of {len(dev)} ({different} different)")
+
+    def whole(count):
+        evaluations = -(-count // interval)
+        return duration(count * speed.step + evaluations * evaluation)
+
+    patient = min(steps, interval + (settings.patience or steps) + 1)
+    say(f"time: about {whole(steps)} for all {steps} steps on {examples} examples; about {whole(patient)} for {patient}, the "
+        "fewest after which patience may end the run")
+
+
+def training_steps(corpus, settings):
+    """(number of training examples, steps of a whole run)."""
+    examples = int((~held_out(corpus, settings)).sum())
+    return examples, batching.steps_of(examples, settings)[1]
+
+
+def in_gigabytes(count):
+    """Bytes as people read them."""
+    return f"{count / GIGABYTE:.2f} GB"

@@ -1,0 +1,349 @@
+"""Fine-tuning and prediction with a TF1 Estimator: input_fn, model_fn, estimator, train, predict.
+
+The training protocol itself (when to evaluate, what to keep, when to end) is in `protocol.py`.
+"""
+import tempfile
+import time
+import warnings
+
+import numpy as np
+
+import optimization
+import text_model
+from inputs.batching import EvaluationBatches, full_batch, in_order, inputs_of, share
+from inputs.head_of_note import Features, unique_rows
+from network.layers import Layers, Share
+from network.pretrained import check_variables, load_weights
+from network.runtime import CHECKPOINT_ERRORS, session_config, tf
+from support.console import Progress
+from support.errors import InputError
+from training import checkpoints, protocol
+from training import devices as several
+from training.devices import ONE_DEVICE
+from training.machines import SILENCE
+
+# Compiling takes a second or so for every length of a batch, which fewer batches than this do not win back.
+FEW_BATCHES = 50
+
+
+class BertCnnEstimator(tf.estimator.Estimator):
+    """An Estimator whose global step is 32 bits wide, as in upstream's checkpoints, so that each side reads the other's."""
+
+    def _create_and_assert_global_step(self, graph):
+        with graph.as_default():
+            return tf.get_variable("global_step", [], tf.int32, tf.zeros_initializer(), trainable=False,
+                                   collections=[tf.GraphKeys.GLOBAL_VARIABLES, tf.GraphKeys.GLOBAL_STEP])
+
+
+def train_input_fn(batches, start, devices=ONE_DEVICE):
+    """Dataset of the batches from step `start` to the end of the run, prepared while the model computes.
+
+    Where several devices share a batch, an element is a part of one, and says under `before` what comes before it.
+    """
+    def generate():
+        for step in range(start, batches.total):
+            batch = batches.at(step)
+            if devices.strategy is None:
+                yield inputs_of(batch), batch.label_ids
+            else:
+                for number in devices.numbers:
+                    part, before = share(batch, number, devices.count)
+                    yield dict(inputs_of(part), before=before), part.label_ids
+
+    shapes = input_shapes(batches.at(start))
+    if devices.strategy is not None:
+        shapes["before"] = tf.TensorShape([2])
+    dataset = tf.data.Dataset.from_generator(generate, ({name: tf.int32 for name in shapes}, tf.int32),
+                                             (shapes, tf.TensorShape([None])))
+    return dataset.prefetch(4)
+
+
+def predict_input_fn(batches):
+    """Dataset of EvaluationBatches, without labels."""
+    def generate():
+        for number in range(len(batches)):
+            yield inputs_of(batches.at(number))
+
+    shapes = input_shapes(batches.at(0))
+    return tf.data.Dataset.from_generator(generate, {name: tf.int32 for name in shapes}, shapes).prefetch(4)
+
+
+def input_shapes(batch):
+    """Shapes of the model's inputs: dict of name -> TensorShape. Rows are any number, and so is the length of passes."""
+    shapes = {}
+    for name, array in inputs_of(batch).items():
+        fixed = isinstance(batch, Features) or name.startswith("link_")
+        columns = array.shape[1:] if fixed else [None] * (array.ndim - 1)
+        shapes[name] = tf.TensorShape([None, *columns])
+    return shapes
+
+
+def model_fn(features, labels, mode, params):
+    """The Estimator's model: BERT-CNN with its loss and optimizer, or its logits.
+
+    params : `config` (BertConfig), `settings` (Settings); in training also `bert` (paths.BertFolder of the
+        start values), `total_steps`, `hook` (protocol.TrainingProtocol) and `devices` (devices.Devices); in prediction
+        `checkpoint`.
+    """
+    config, settings = params["config"], params["settings"]
+    if mode == tf.estimator.ModeKeys.PREDICT:
+        logits = text_model.bert_cnn(features, config, settings, tower(config, settings))
+        check_checkpoint(params["checkpoint"])
+        return tf.estimator.EstimatorSpec(mode, predictions=logits)
+
+    if params["devices"].strategy is not None:
+        return part_model_fn(features, labels, mode, params)
+
+    step = tf.train.get_global_step()
+    logits = text_model.bert_cnn(features, config, settings, tower(config, settings, step))
+    loss = tf.reduce_mean(text_model.cross_entropy(logits, labels, settings.smoothing))
+    operation, norm, rate = optimization.train_op(loss, settings, step, params["total_steps"])
+    hook = params["hook"]
+    hook.training_tensors = {"loss": loss, "accuracy": accuracy(logits, labels), "gradient_norm": norm, "learning_rate": rate}
+    evaluate_and_keep(hook, features, config, settings)
+    hook.create_state()
+    hook.state_saver = tf.train.Saver(tf.global_variables(), max_to_keep=1)
+    if hook.continues:
+        scaffold = tf.train.Scaffold(init_op=tf.no_op(), init_fn=lambda _, session: hook.restore(session), saver=hook.state_saver)
+    else:
+        variables = tf.trainable_variables("bert/")
+        weights = load_weights(params["bert"], {variable.op.name: variable.shape.as_list() for variable in variables})
+        # Feeding the start values to the initializers costs no second copy and draws no random weights first.
+        scaffold = tf.train.Scaffold(init_op=tf.global_variables_initializer(), saver=hook.state_saver,
+                                     init_feed_dict={variable.initial_value: weights[variable.op.name] for variable in variables})
+    # The Estimator ends with a traceback where the loss it is given is not a number; the hook, which looks at the true one,
+    # says what to do.
+    return tf.estimator.EstimatorSpec(mode, loss=tf.zeros([]), train_op=operation, training_hooks=[hook], scaffold=scaffold)
+
+
+def evaluate_and_keep(hook, features, config, settings):
+    """Give a protocol's hook what evaluates and saves the model of a training graph whose training step is built."""
+    variables = {variable.op.name: variable for variable in tf.global_variables()}
+    shapes = {name: tensor.shape for name, tensor in features.items()}
+    hook.evaluation = evaluation_graph(config, settings, shapes, lambda getter, name, **how: variables[name])
+    # Of copies on several devices, one is saved; a single variable is its only copy.
+    copies = tf.distribute.get_strategy().experimental_local_results
+    hook.best_saver = tf.train.Saver({name: copies(variable)[0] for name, variable in variables.items()}, max_to_keep=1)
+
+
+def part_model_fn(features, labels, mode, params):
+    """`model_fn` of training for one of several devices: its part of each batch, with variables that all have."""
+    config, settings, devices, hook = (params[name] for name in ("config", "settings", "devices", "hook"))
+    step = tf.train.get_global_step()
+    features = dict(features)
+    share = Share(tf.shape(features["input_ids"])[0], *tf.unstack(features.pop("before")))
+    logits = text_model.bert_cnn(features, config, settings, tower(config, settings, step, share))
+    losses = text_model.cross_entropy(logits, labels, settings.smoothing)
+    operation, figures = several.train_op(losses, right_answers(logits, labels), settings, step, params["total_steps"])
+
+    def complete(strategy):
+        """What the hook needs, once for all devices of this machine."""
+        hook.training_tensors = figures
+        if devices.machine == 0:
+            evaluate_and_keep(hook, features, config, settings)
+        hook.create_state()
+        hook.state_saver = tf.train.Saver(tf.global_variables(), max_to_keep=1)
+        # No variable needs a start value: the session counts as ready as it is, and the hook sets them all.
+        for key in (tf.GraphKeys.READY_OP, tf.GraphKeys.READY_FOR_LOCAL_INIT_OP):
+            tf.add_to_collection(key, tf.constant([], tf.string))
+    several.merged(complete)
+    if devices.machines > 1:
+        hook.spread = several.spread(devices, tf.global_variables())
+        hook.agreement = several.Agreement(devices, step)
+    scaffold = tf.train.Scaffold(init_op=tf.no_op(), saver=hook.state_saver)
+    return tf.estimator.EstimatorSpec(mode, loss=tf.zeros([]), train_op=operation, training_hooks=[Restoring(hook), hook],
+                                      scaffold=scaffold)
+
+
+class Restoring(tf.train.SessionRunHook):
+    """Has a protocol's hook set all variables before anything else: TensorFlow 1.14 loses the init_fn of several devices."""
+
+    def __init__(self, hook):
+        self._hook = hook
+
+    def after_create_session(self, session, coord):
+        self._hook.restore(session)
+
+
+def tower(config, settings, step=None, share=None):
+    """The layers of one tower: of training where there is a step, else without dropout; `share` as for Layers."""
+    # Compiling takes seconds, which small models do not win back.
+    xla = config.hidden_size >= 256 if settings.xla == "auto" else settings.xla == "on"
+    return Layers(xla, None if step is None else settings.seed, step, settings.precision, share)
+
+
+def check_precision(settings):
+    """Raise an InputError where the TensorFlow in use cannot compute in the precision asked for."""
+    if settings.precision == "bfloat16" and not tf.VERSION.startswith("2."):
+        raise InputError(f"precision=bfloat16 needs TensorFlow 2.15, this is {tf.VERSION}: use `make setup PYTHON=python3.11`, "
+                         "or leave it at float32.")
+
+
+def accuracy(logits, labels):
+    """Share of the rows whose largest logit is at the label: float32 scalar."""
+    return tf.reduce_mean(right_answers(logits, labels))
+
+
+def right_answers(logits, labels):
+    """1 where the largest logit is at the label, else 0: float32 [batch]."""
+    return tf.cast(tf.equal(tf.argmax(logits, 1, output_type=tf.int32), labels), tf.float32)
+
+
+class EvaluationGraph:
+    """A second tower over the training graph's variables, without dropout: placeholders in, logits out.
+
+    It lives in the training session, so that an evaluation neither builds a graph nor reads a checkpoint.
+
+    Attributes
+    ----------
+    inputs : dict of int32 placeholders by their names in a batch (see batching).
+    output : tensor of logits, float32 [examples, 8].
+    """
+
+    def __init__(self, inputs, output):
+        self.inputs, self.output = inputs, output
+
+    def logits(self, session, batch):
+        """Logits of a batch: float32 [examples, 8]."""
+        return session.run(self.output, {self.inputs[name]: array for name, array in inputs_of(batch).items()})
+
+
+def evaluation_graph(config, settings, shapes, getter=None):
+    """Build the EvaluationGraph for inputs of these shapes.
+
+    getter : custom_getter of its variables, for those of a training graph; None makes new ones.
+    """
+    inputs = {name: tf.placeholder(tf.int32, shape, name=f"evaluation/{name}") for name, shape in shapes.items()}
+    with tf.variable_scope(tf.get_variable_scope(), custom_getter=getter):
+        return EvaluationGraph(inputs, text_model.bert_cnn(inputs, config, settings, tower(config, settings)))
+
+
+def standalone_graph(config, settings):
+    """Build an EvaluationGraph with variables of its own, without XLA, which compiles anew for every size of a batch."""
+    shapes = input_shapes(full_batch(1, config.vocab_size, settings))
+    return evaluation_graph(config, settings._replace(xla="off"), shapes)
+
+
+def model_shapes(config, settings):
+    """Shapes of the model's variables, {name: list of int}; nothing is computed."""
+    with tf.Graph().as_default():
+        standalone_graph(config, settings)
+        return {variable.op.name: variable.shape.as_list() for variable in tf.trainable_variables()}
+
+
+def check_checkpoint(prefix):
+    """Raise an InputError unless the checkpoint has every variable of the graph, in its shape."""
+    try:
+        available = tf.train.load_checkpoint(prefix).get_variable_to_shape_map()
+    except CHECKPOINT_ERRORS as error:
+        raise InputError(f"{prefix}: the checkpoint cannot be read ({type(error).__name__}); train again, or put back a whole "
+                         "copy.")
+    check_variables(prefix, {variable.op.name: variable.shape.as_list() for variable in tf.global_variables()}, available)
+
+
+def estimator(config, settings, model_dir, devices=ONE_DEVICE, **params):
+    """The Estimator of BERT-CNN; it writes nothing of its own accord, `protocol` says what is saved when."""
+    with several.cluster_unseen(devices.machines == 1):
+        run_config = tf.estimator.RunConfig(
+            model_dir=model_dir, tf_random_seed=settings.seed,
+            session_config=session_config(settings.threads, devices.processors), train_distribute=devices.strategy,
+            save_summary_steps=None, save_checkpoints_secs=None, save_checkpoints_steps=None, log_step_count_steps=None)
+    params.update(config=config, settings=settings, devices=devices)
+    # Not through the Estimator's own `params`: it would work on a copy, and the hook is ours to read afterwards.
+    return BertCnnEstimator(lambda features, labels, mode: model_fn(features, labels, mode, params), config=run_config)
+
+
+def train(batches, dev, bert, settings, result, state=None, machines=None, devices=ONE_DEVICE):
+    """Fine-tune.
+
+    Parameters
+    ----------
+    batches : batching.Batches of the training features.
+    dev : features.Features to select the best model on.
+    bert : inputs.Bert
+    settings : settings.Settings
+    result : paths.ResultFolder
+    state : checkpoints.State to continue from, or None.
+    machines : machines.Machines that have gathered, where this is one of several.
+    devices : devices.Devices
+
+    Returns
+    -------
+    outcome.Outcome
+    """
+    if devices.strategy is not None and state is None:
+        # The start values are a function of seed and graph, so the graph of one device makes them.
+        start = protocol.StartingPoint(batches, dev, settings, result, None)
+        run_estimator(start, batches, bert, settings, result.checkpoints)
+        state = checkpoints.states(result.checkpoints)[0]
+    hook = protocol.TrainingProtocol(batches, dev, settings, result, state, machines)
+    run_estimator(hook, batches, bert, settings, result.checkpoints, devices, state.step if state else 0)
+    return hook.outcome
+
+
+def follow(batches, bert, settings, step, machines, devices):
+    """The part in a training of a machine that is not the chief.
+
+    step : after which the chief begins or continues; the others as for `train`.
+    """
+    hook = protocol.FollowingProtocol(step, machines)
+    with tempfile.TemporaryDirectory() as nothing:
+        run_estimator(hook, batches, bert, settings, nothing, devices, step)
+
+
+def run_estimator(hook, batches, bert, settings, folder, devices=ONE_DEVICE, start=0):
+    """Train with an Estimator from step `start` until `hook`, a protocol's, ends it."""
+    runner = estimator(bert.config, settings, folder, devices, bert=bert.folder, total_steps=batches.total, hook=hook)
+
+    def input_fn():
+        return train_input_fn(batches, start, devices)
+
+    with warnings.catch_warnings():
+        # TensorFlow 2.15 warns of how its own distribution of a dataset looks at it.
+        warnings.filterwarnings("ignore", "To make it possible to preserve tf.data options")
+        if devices.machines == 1:
+            runner.train(input_fn)
+        else:
+            # TensorFlow's one way into training on several machines; nothing is evaluated by it.
+            try:
+                tf.estimator.train_and_evaluate(runner, tf.estimator.TrainSpec(input_fn), tf.estimator.EvalSpec(input_fn))
+            except tf.errors.OpError as error:
+                # The loss of a machine breaks TensorFlow's sums, too: who watches it ends this process, and names it.
+                time.sleep(SILENCE)
+                reason = str(error).split("\n")[0][:200]
+                raise InputError(f"the machines cannot go on together ({type(error).__name__}: {reason}). The same commands "
+                                 "continue from the last saved state.")
+            finally:
+                several.drop_server()
+
+
+def predict(features, config, settings, checkpoint):
+    """Logits of all rows under a trained model.
+
+    Parameters
+    ----------
+    features : features.Features or context.NotePlaces; identical rows are computed once.
+    checkpoint : path prefix of the model.
+
+    Returns
+    -------
+    float32 [rows, 8]
+
+    Raises
+    ------
+    InputError : the checkpoint is damaged or belongs to a model of another shape.
+    """
+    different, where = unique_rows(features)
+    batches = EvaluationBatches(different, settings)
+    if settings.xla == "auto" and len(batches) < FEW_BATCHES:
+        settings = settings._replace(xla="off")
+    runner = estimator(config, settings, None, checkpoint=checkpoint)
+    progress = Progress("testing", len(different.label_ids), unit="example", keep=False)
+    collected, done = [], 0
+    for logits in runner.predict(lambda: predict_input_fn(batches),
+                                 checkpoint_path=checkpoint, yield_single_examples=False):
+        collected.append(logits)
+        done += len(logits)
+        progress.update(done)
+    progress.close()
+    return in_order(np.concatenate(collected), batches.rows)[where]

@@ -1,0 +1,68 @@
+"""How long training takes on this machine, from a few steps of a model that has only one and two of its layers.
+
+All layers of a BERT do the same work. The time of a step is therefore that of a model with one layer, which has the
+true embeddings, convolutions and optimizer, and for every further layer the difference to a model with two.
+"""
+import statistics
+import time
+from typing import NamedTuple
+
+import optimization
+import text_model
+from inputs import batching
+from network.runtime import session_config, tf
+from training import estimator
+
+TIMED_STEPS = 2
+
+
+class Speed(NamedTuple):
+    """Seconds on this machine."""
+
+    step: float   # a training step
+    batch: float  # an evaluation batch
+
+
+def measure(config, settings):
+    """The Speed of a model with random weights on batches of full length.
+
+    Parameters
+    ----------
+    config : modeling.BertConfig
+    settings : settings.Settings
+    """
+    one = measure_graph(config._replace(num_hidden_layers=1), settings)
+    if config.num_hidden_layers == 1:
+        return one
+    two = measure_graph(config._replace(num_hidden_layers=2), settings)
+    further = config.num_hidden_layers - 1
+    return Speed(*(first + further * max(0.0, second - first) for first, second in zip(one, two)))
+
+
+def measure_graph(config, settings):
+    """The Speed of a model as it is."""
+    training_batch, evaluation_batch = (batching.full_batch(count, config.vocab_size, settings)
+                                        for count in (settings.batch_size, settings.eval_batch_size))
+    with tf.Graph().as_default():
+        inputs = {name: tf.constant(array) for name, array in batching.inputs_of(training_batch).items()}
+        step = tf.get_variable("global_step", [], tf.int32, tf.zeros_initializer(), trainable=False)
+        logits = text_model.bert_cnn(inputs, config, settings, estimator.tower(config, settings, step))
+        loss = tf.reduce_mean(text_model.cross_entropy(logits, training_batch.label_ids))
+        operation, _, _ = optimization.train_op(loss, settings, step, total_steps=1)
+        with tf.variable_scope(tf.get_variable_scope(), reuse=True):
+            inputs = {name: tf.constant(array) for name, array in batching.inputs_of(evaluation_batch).items()}
+            evaluation = text_model.bert_cnn(inputs, config, settings, estimator.tower(config, settings))
+        with tf.Session(config=session_config(settings.threads)) as session:
+            session.run(tf.global_variables_initializer())
+            return Speed(*(median_seconds(lambda: session.run(part)) for part in (operation, evaluation.op)))
+
+
+def median_seconds(work):
+    """Median time of a few calls, after one that compiles."""
+    work()
+    times = []
+    for _ in range(TIMED_STEPS):
+        began = time.time()
+        work()
+        times.append(time.time() - began)
+    return statistics.median(times)

@@ -3,6 +3,7 @@
 Shapes below: batch B, sequence S, width H (hidden_size), heads A, width of a head D = H / A. The hidden states
 travel as [B * S, H]: every dense layer is one matrix product.
 """
+from network.config import BertConfig  # noqa: F401 (part of the interface)
 from network.layers import Layers, merge_heads
 from network.runtime import tf
 

@@ -16,8 +16,6 @@ class BertModel:
     config : BertConfig
     input_ids, input_mask, segment_ids : int32 [B, S]
     layers : layers.Layers of this tower; with dropout in training, without elsewhere.
-    position_ids : int32 [B, S], or None for 0, 1, ...
-    group_ids : int32 [B, S]: a piece sees those of group 0 and of its own; None lets all see all.
 
     Attributes
     ----------
@@ -27,19 +25,15 @@ class BertModel:
         reads the sequence).
     """
 
-    def __init__(self, config, input_ids, input_mask, segment_ids, layers=None, position_ids=None, group_ids=None):
+    def __init__(self, config, input_ids, input_mask, segment_ids, layers=None):
         self.config = config
         self._layers = layers or Layers()
         self._batch, self._length = tf.shape(input_ids)[0], input_ids.shape[1].value or tf.shape(input_ids)[1]
         with tf.variable_scope("bert"):
             with tf.variable_scope("embeddings"):
-                hidden = self._embed(input_ids, segment_ids, position_ids)
+                hidden = self._embed(input_ids, segment_ids)
             # Added to the scores: 0 where there is a word piece, far below every score where there is padding.
-            visible = input_mask[:, None, None, :]  # [B, 1, 1 or S, S]
-            if group_ids is not None:
-                seen, seer = group_ids[:, None, None, :], group_ids[:, None, :, None]
-                visible *= tf.cast(tf.logical_or(tf.equal(seen, 0), tf.equal(seen, seer)), tf.int32)
-            mask = (1.0 - tf.cast(visible, tf.float32)) * -10000.0
+            mask = (1.0 - tf.cast(input_mask[:, None, None, :], tf.float32)) * -10000.0  # [B, 1, 1, S]
             self.layer_outputs = []
             with tf.variable_scope("encoder"):
                 for number in range(config.num_hidden_layers):
@@ -51,7 +45,7 @@ class BertModel:
                 kernel, bias = self._dense_variables("dense", config.hidden_size, config.hidden_size)
                 self.pooled_output = tf.tanh(tf.matmul(tf.cast(self.sequence_output[:, 0], tf.float32), kernel) + bias)
 
-    def _embed(self, input_ids, segment_ids, position_ids):
+    def _embed(self, input_ids, segment_ids):
         """Sum of word, segment and position embeddings, normalized: float32 [B * S, H]."""
         config, width = self.config, self.config.hidden_size
         words = self._variable("word_embeddings", [config.vocab_size, width])
@@ -59,10 +53,7 @@ class BertModel:
         positions = self._variable("position_embeddings", [config.max_position_embeddings, width])
         one_hot = tf.one_hot(tf.reshape(segment_ids, [-1]), config.type_vocab_size)
         hidden = tf.gather(words, tf.reshape(input_ids, [-1])) + tf.matmul(one_hot, segments)
-        if position_ids is None:
-            hidden = tf.reshape(hidden, [self._batch, self._length, width]) + positions[None, :self._length]
-        else:
-            hidden += tf.gather(positions, tf.reshape(position_ids, [-1]))
+        hidden = tf.reshape(hidden, [self._batch, self._length, width]) + positions[None, :self._length]
         gamma, beta = self._norm_variables()
         normalized = self._layers.norm(tf.reshape(hidden, [-1, width]), gamma, beta)
         return self._layers.dropout(normalized, config.hidden_dropout_prob)

@@ -13,7 +13,7 @@ import text_model
 from evaluation import results
 from inputs import reading
 from inputs.batching import EvaluationBatches, in_order
-from inputs.head_of_note import unique_rows
+from inputs.features import unique_rows
 from inputs.labels import LABELS
 from network.runtime import session_config, tf
 from notes import candidates

@@ -14,11 +14,10 @@ class Settings(NamedTuple):
     seq_length: int = 180           # word pieces of one example, [CLS] and both [SEP] included
     context: int = 0                # word pieces read on each side of a mention; 0: the head of the note (upstream)
     headings: bool = False          # a mention's section heading is read, too; with context only
-    markers: str = "none"           # none, inserted around the mentions, or attached to them; with context only
-    links_per_pass: int = 1         # TLINKs that share a pass through the model; one with markers=inserted
+    markers: str = "none"           # none, or inserted around the mentions; with context only
     marker_states: bool = False     # the classifier reads the markers' states (without markers: the mentions'), too
     marker_layers: int = 1          # of so many layers, evenly spread up to the last
-    link_kinds: bool = False        # the classifier reads the types of the mentions and their order and distance, too
+    mention_types: bool = False     # the classifier reads the types of the mentions and their order and distance, too
     entities: str = "upstream"      # of the XML: upstream (ampersands become words), or decoded
     do_lower_case: bool = False     # lower-case and strip accents before word pieces (upstream: no, with uncased BERT)
     num_filters: int = 128          # filters of each convolution
@@ -52,18 +51,18 @@ class Settings(NamedTuple):
 RECIPES = {
     "paper": Settings(),
     "context": Settings(
-        seq_length=192, context=6, headings=True, markers="inserted", marker_states=True, marker_layers=2, link_kinds=True,
+        seq_length=192, context=6, headings=True, markers="inserted", marker_states=True, marker_layers=2, mention_types=True,
         entities="decoded", do_lower_case=True, optimizer="adamw", learning_rate=1e-4, head_rate=10.0, smoothing=0.1,
         num_epochs=8, batch_size=24, eval_batch_size=128, evaluate_every=0, patience=0, selection="macro_f1", dev="0.15"),
     "demo": Settings(learning_rate=1e-3, num_epochs=5, evaluate_every=50, patience=250),
 }
 
-CHOICES = {"markers": ("none", "inserted", "attached"), "entities": ("upstream", "decoded"), "optimizer": ("adam", "adamw"),
+CHOICES = {"markers": ("none", "inserted"), "entities": ("upstream", "decoded"), "optimizer": ("adam", "adamw"),
            "selection": ("upstream", "accuracy", "macro_f1"), "precision": ("float32", "bfloat16"), "xla": ("auto", "on", "off")}
 MINIMUM = {"keep_prob": 1e-6, "clip": 1e-9, "learning_rate": 0.0, "warmup": 0.0, "weight_decay": 0.0, "head_rate": 0.0,
            "save_every_minutes": 0.0, "max_steps": 0, "threads": 0, "devices": 0, "seed": 0, "seq_length": 5, "context": 0,
            "evaluate_every": 0, "patience": 0, "smoothing": 0.0}
-SHORTEST_PASS = 9  # [CLS], two pieces, each with its [SEP], and four markers
+SHORTEST_WINDOWS = 9  # [CLS], two pieces, each with its [SEP], and four markers
 MAXIMUM = {"smoothing": 1.0, "keep_prob": 1.0, "warmup": 1.0, "seed": 2 ** 31 - 1}
 
 
@@ -96,15 +95,12 @@ def settings_for(recipe, assignments=(), seed=None):
 
 def check_together(settings):
     """Raise an InputError where two settings contradict each other."""
-    marked = (settings.headings or settings.markers != "none" or settings.marker_states or settings.link_kinds
-              or settings.links_per_pass > 1)
+    marked = settings.headings or settings.markers != "none" or settings.marker_states or settings.mention_types
     if marked and not settings.context:
         raise InputError("context=0 reads the head of the note, which has no marked mentions: with it headings=false, "
-                         "markers=none, marker_states=false, link_kinds=false and links_per_pass=1; or use --recipe context.")
-    if settings.markers == "inserted" and settings.links_per_pass > 1:
-        raise InputError("markers=inserted shows one TLINK in a pass: use links_per_pass=1, or markers=attached.")
-    if settings.context and settings.seq_length < SHORTEST_PASS:
-        raise InputError(f"seq_length {settings.seq_length} is too short for two marked mentions: use {SHORTEST_PASS} or more.")
+                         "markers=none, marker_states=false and mention_types=false; or use --recipe context.")
+    if settings.context and settings.seq_length < SHORTEST_WINDOWS:
+        raise InputError(f"seq_length {settings.seq_length} is too short for two marked mentions: use {SHORTEST_WINDOWS} or more.")
 
 
 def parse_value(key, text):

@@ -99,8 +99,8 @@ def model(corpus_folder, bert_folder, result, settings, steps):
     hook = protocol.TrainingProtocol(batches, dev, settings, result, None)
     stopwatch = Stopwatch(hook, batches, batching.EvaluationBatches(dev, settings).at(0), bert.config, settings, steps)
     runner = estimator.estimator(bert.config, settings, result.checkpoints, bert=bert.folder, total_steps=total, hook=hook)
-    runner.train(lambda: estimator.train_input_fn(batches, 0), hooks=[stopwatch])
-    figures = dict(stopwatch.figures(), input_seconds=seconds_of_input(batches))
+    runner.train(lambda: estimator.train_input_fn(batches, settings, 0), hooks=[stopwatch])
+    figures = dict(stopwatch.figures(), input_seconds=seconds_of_input(batches, settings))
     return dict(figures, input_share=figures["input_seconds"] / figures["train_seconds"])
 
 
@@ -253,14 +253,13 @@ def random_variable(name, shape, deviation, precision):
 def forward_flop(config, settings, batch):
     """FLOP of the model's matrix products, forward; a product [n, k] x [k, m] counts as 2 n k m.
 
-    With R = rows * length, width H, inner width I, number of layers L, filters F, width D of the dense layer, P of what
-    it reads, and E examples:
+    With E examples, R = E * length, width H, inner width I, number of layers L, filters F, width D of the dense layer, and P
+    of what it reads:
 
         query, key, value, attention's output        L * 2 R H * 4 H
         both halves of the feed-forward network      L * 2 R H * 2 I
         scores and weighted sums of all heads        L * 2 R H * 2 length
-        convolution of width w, valid places only    2 rows (length - w + 1) w H F
-        giving each example its pass' convolutions   2 E rows (length - w + 1) F for width w, where passes are shared
+        convolution of width w, valid places only    2 E (length - w + 1) w H F
         the two dense layers of the classifier       2 E D (P + 8)
 
     Looking up embeddings counts 0, and so does all work by elements, and BERT's pooler, which BERT-CNN does not use.
@@ -269,16 +268,15 @@ def forward_flop(config, settings, batch):
     ----------
     config : modeling.BertConfig
     settings : settings.Settings
-    batch : features.Features or packing.Batch.
+    batch : of a view.
     """
-    rows, length = batch.input_ids.shape
-    examples, width = len(batch.label_ids), config.hidden_size
-    layer = 2 * rows * length * width * (4 * width + 2 * config.intermediate_size + 2 * length)
-    times = 2 * settings.num_filters * rows * (length + 1 - np.array(settings.filter_sizes))
-    convolutions = (times * np.array(settings.filter_sizes) * width).sum()
-    given = examples * times.sum() if settings.context else 0
+    examples, length = batch.input_ids.shape
+    width = config.hidden_size
+    layer = 2 * examples * length * width * (4 * width + 2 * config.intermediate_size + 2 * length)
+    widths = np.array(settings.filter_sizes)
+    convolutions = (2 * settings.num_filters * examples * (length + 1 - widths) * widths * width).sum()
     (read, _), (_, labels) = (estimator.model_shapes(config, settings)[name] for name in ("fc1/kernel", "logits/kernel"))
-    return int(config.num_hidden_layers * layer + convolutions + given + 2 * examples * settings.hidden_dim * (read + labels))
+    return int(config.num_hidden_layers * layer + convolutions + 2 * examples * settings.hidden_dim * (read + labels))
 
 
 def train_flop(config, settings, batch):
@@ -286,13 +284,13 @@ def train_flop(config, settings, batch):
     return 3 * forward_flop(config, settings, batch)
 
 
-def seconds_of_input(batches):
+def seconds_of_input(batches, settings):
     """Seconds that the input pipeline takes for a batch with nothing else at work.
 
     As long as this is less than a step takes, batches are ready before they are needed.
     """
     with tf.Graph().as_default(), tf.Session(config=session_config()) as session:
-        batch = tf.data.make_one_shot_iterator(estimator.train_input_fn(batches, 0)).get_next()
+        batch = tf.data.make_one_shot_iterator(estimator.train_input_fn(batches, settings, 0)).get_next()
         session.run(batch)
         return timed(lambda: [session.run(batch) for _ in range(1, batches.total)])[0] / (batches.total - 1)
 

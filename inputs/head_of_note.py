@@ -1,22 +1,23 @@
-"""Examples to BERT's input arrays: `[CLS] target [SEP] context [SEP]`, padded to one length.
+"""Upstream's view: the words of both mentions and the head of the note, whichever link is asked about.
+
+`[CLS] target [SEP] context [SEP]`, padded to one length:
 
     piece       [CLS] pain admission [SEP] the patient was ... [SEP] [PAD] ...
     segment_ids   0    0       0       0    1     1     1        1     0
     input_mask    1    1       1       1    1     1     1        1     0
 """
-import contextlib
-import hashlib
-import os
 from typing import NamedTuple
 
 import numpy as np
 
+from inputs.features import Digest, label_ids
 from inputs.labels import LABELS
-from support.arrays import read_arrays, write_arrays
 from tokenization import CLS, PAD, SEP
 
 # Raised whenever the same examples would give other arrays, so that no older cache is taken for a new one.
 FORMAT = 2
+INT_BYTES = 4
+CACHE_BYTES = 2000  # of an npz file around its arrays, and its digest
 
 
 class Features(NamedTuple):
@@ -34,6 +35,83 @@ class Features(NamedTuple):
     def keys(self):
         """What the model's input depends on, a row an example: int32 [examples, 2 * seq_length]."""
         return np.concatenate([self.input_ids, self.segment_ids], axis=1)
+
+
+class HeadOfNote:
+    """See `views`."""
+
+    name = "head_of_note"
+    Features = Features
+
+    def __init__(self, settings):
+        self._settings = settings
+
+    @staticmethod
+    def is_chosen(settings):
+        """Without a window around the mentions."""
+        return not settings.context
+
+    def fingerprint(self, documents, examples, tokenizer):
+        """Digest of texts, labels, vocabulary, options and format, hexadecimal."""
+        digest = Digest()
+        digest.add(str(FORMAT), str(self._settings.seq_length), str(self._settings.do_lower_case), *LABELS)
+        digest.add(*sorted(tokenizer.vocab, key=tokenizer.vocab.get))
+        notes = {}
+        for example in examples:
+            # A note's text is digested once; its examples then name it by number.
+            if example.context not in notes:
+                notes[example.context] = str(len(notes))
+                digest.add(example.context)
+            digest.add(example.target, notes[example.context], example.label)
+        return digest.hexadecimal()
+
+    def more_of_the_corpus(self, documents):
+        """Nothing but the examples."""
+        return {}
+
+    def make(self, documents, examples, tokenizer):
+        """Features of the examples; see `make_features`."""
+        return make_features(examples, tokenizer, self._settings.seq_length)
+
+    def cache_bytes(self, documents, examples):
+        """Bytes of the features' cache."""
+        matrices = len(Features._fields) - 1
+        return len(examples) * (matrices * self._settings.seq_length + 1) * INT_BYTES + CACHE_BYTES
+
+    def training_order(self, features):
+        """Shuffled once, with the run's seed; every epoch goes through the examples in that order, as upstream does."""
+        size, count = self._settings.batch_size, len(features.label_ids)
+        order = np.random.RandomState(self._settings.seed).permutation(count)
+        batches = [order[begin:begin + size] for begin in range(0, count, size)]
+        return lambda epoch: batches
+
+    def evaluation_order(self, features):
+        """As they are."""
+        size, count = self._settings.eval_batch_size, len(features.label_ids)
+        return [np.arange(begin, min(begin + size, count)) for begin in range(0, count, size)]
+
+    def batch(self, features, rows):
+        """The rows themselves: Features."""
+        return features.rows(rows)
+
+    def full_batch(self, count, vocab_size):
+        """Random word pieces: Features."""
+        random = np.random.RandomState(self._settings.seed)
+        ids = random.randint(0, vocab_size, [count, self._settings.seq_length]).astype(np.int32)
+        return Features(ids, np.ones_like(ids), np.zeros_like(ids), random.randint(0, len(LABELS), count).astype(np.int32))
+
+    def input_shapes(self):
+        """Every row is padded to seq_length."""
+        return {name: [None, self._settings.seq_length] for name in ("input_ids", "input_mask", "segment_ids")}
+
+    def pool(self, layer_outputs, convolved, inputs):
+        """The maximum of each convolution over time: float32 [batch, filters of all widths].
+
+        layer_outputs, inputs : not read.
+        convolved : what text_model.convolve made of the last layer.
+        """
+        from network.runtime import tf
+        return tf.concat([tf.reduce_max(values, axis=1) + bias for values, bias in convolved], axis=1)
 
 
 def truncated_lengths(target, context, room):
@@ -85,106 +163,7 @@ def make_features(examples, tokenizer, seq_length):
     return Features(input_ids, input_mask, segment_ids, label_ids(examples))
 
 
-def label_ids(examples):
-    """Indices into LABELS, -1 for an example without a label: int32 [examples]."""
-    return np.array([LABELS.index(example.label) if example.label else -1 for example in examples], np.int32)
-
-
 def tokenize_once(texts, tokenizer):
     """Dict of text -> int32 array of its word-piece ids."""
     different = list(dict.fromkeys(texts))
     return {text: np.array(ids, np.int32) for text, ids in zip(different, tokenizer.encode(different))}
-
-
-def fingerprint(examples, tokenizer, do_lower_case, seq_length):
-    """Hexadecimal digest of everything the features depend on: texts, labels, vocabulary, options, format."""
-    digest = Digest()
-    digest.add(str(FORMAT), str(seq_length), str(do_lower_case), *LABELS)
-    digest.add(*sorted(tokenizer.vocab, key=tokenizer.vocab.get))
-    notes = {}
-    for example in examples:
-        # A note's text is digested once; its examples then name it by number.
-        if example.context not in notes:
-            notes[example.context] = str(len(notes))
-            digest.add(example.context)
-        digest.add(example.target, notes[example.context], example.label)
-    return digest.hexadecimal()
-
-
-class Digest:
-    """SHA-256 of a sequence of texts; where one ends and the next begins counts."""
-
-    def __init__(self):
-        self._digest = hashlib.sha256()
-
-    def add(self, *texts):
-        """Add texts to the sequence."""
-        for text in texts:
-            data = text.encode("utf-8")
-            self._digest.update(b"%d:" % len(data) + data)
-
-    def hexadecimal(self):
-        """The digest so far."""
-        return self._digest.hexdigest()
-
-
-def cached_features(examples, tokenizer, settings, folder, split):
-    """`make_features` of `examples`, through the cache in `folder`; see `cached`."""
-    return cached(Features, fingerprint(examples, tokenizer, settings.do_lower_case, settings.seq_length),
-                  lambda: make_features(examples, tokenizer, settings.seq_length), folder, split)
-
-
-def cached(kind, key, make, folder, split):
-    """Features from the cache in `folder`, or made and put there.
-
-    A cache of other data, or a damaged one, is replaced; there is one file a split and kind, so disk use stays flat.
-
-    Parameters
-    ----------
-    kind : Features or context.NotePlaces.
-    key : digest of everything they depend on.
-    make : function without arguments that returns them.
-    folder : of the cache.
-    split : "train" or "test".
-
-    Returns
-    -------
-    (features, True if they came from the cache)
-    """
-    begin = f"{split}-{kind.__name__}-"
-    path = os.path.join(folder, f"{begin}{key[:16]}.npz")
-    features = read_cache(kind, path)
-    if features is not None:
-        return features, True
-    features = make()
-    write_arrays(path, features._asdict())
-    for name in os.listdir(folder):
-        if name.startswith(begin) and name.endswith(".npz") and name != os.path.basename(path):
-            with contextlib.suppress(FileNotFoundError):  # another machine may be at the same work in a shared folder
-                os.remove(os.path.join(folder, name))
-    return features, False
-
-
-def read_cache(kind, path):
-    """The features stored in `path`, or None where there are none or they are damaged."""
-    stored = read_arrays(path, "the features are made again")
-    return None if stored is None else kind(**stored)
-
-
-def unique_rows(features):
-    """The different rows of `features`, and for each row of `features` its number among them.
-
-    Many TLINKs link mentions of the same words in the same note: the paper's input is then identical, and one
-    evaluation will do for all of them. `features` is Features or context.NotePlaces.
-
-    Returns
-    -------
-    (features of the different rows in order of appearance, int64 array [rows])
-    """
-    numbers, first = {}, []
-    where = np.empty(len(features.label_ids), np.int64)
-    for row, key in enumerate(features.keys()):
-        where[row] = numbers.setdefault(key.tobytes(), len(numbers))
-        if where[row] == len(first):
-            first.append(row)
-    return features.rows(np.array(first, np.int64)), where

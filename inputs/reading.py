@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 import data_process_i2b2
-from inputs import around_mentions
-from inputs import head_of_note as feature_maker
+from inputs.features import cached
+from inputs.views import view_of
 from network import pretrained
 from network.config import BertConfig, load_config
 from settings import Settings
@@ -167,10 +167,9 @@ def read_corpus(folder, settings=Settings(), write=True):
             "scores on them say little about new notes")
     digest = {name: hashlib.sha256(data_process_i2b2.to_tsv(split.examples).encode("utf-8")).hexdigest()
               for name, split in (("train", train), ("test", test))}
-    if settings.context:
-        # What the recipe reads besides: the offsets, types and words of the mentions.
-        digest.update({f"{name} mentions": mentions_digest(split.documents)
-                       for name, split in (("train", train), ("test", test))})
+    view = view_of(settings)
+    digest.update({f"{name} {part}": value for name, split in (("train", train), ("test", test))
+                   for part, value in view.more_of_the_corpus(split.documents).items()})
     return Corpus(folder, train, test, digest)
 
 
@@ -178,14 +177,6 @@ def in_both(train, test):
     """Names of the test documents that have the name or the text of a training document, sorted."""
     names, texts = {document.name for document in train}, {document.text for document in train}
     return sorted(document.name for document in test if document.name in names or document.text in texts)
-
-
-def mentions_digest(documents):
-    """SHA-256 of the mentions of documents, hexadecimal."""
-    digest = feature_maker.Digest()
-    for document in documents:
-        digest.add(document.name, *around_mentions.mention_texts(document))
-    return digest.hexadecimal()
 
 
 def features_of(documents, examples, bert, settings):
@@ -200,13 +191,11 @@ def features_of(documents, examples, bert, settings):
 
     Returns
     -------
-    context.NotePlaces or, where the settings say to read the head of the note, features.Features
+    the Features of the settings' view
     """
     # Making a tokenizer takes as long as classifying a few links; the next document uses the same one.
     tokenizer = kept_tokenizer(tuple(bert.vocab), settings.do_lower_case)
-    if settings.context:
-        return around_mentions.make_features(documents, examples, tokenizer)
-    return feature_maker.make_features(examples, tokenizer, settings.seq_length)
+    return view_of(settings).make(documents, examples, tokenizer)
 
 
 @functools.lru_cache(maxsize=1)
@@ -219,12 +208,10 @@ def split_features(corpus, bert, settings, name):
     """Features of one split ("train" or "test"), from the cache beside the corpus where it has them."""
     documents, examples = getattr(corpus, name)
     tokenizer = WordPieceTokenizer(bert.vocab, settings.do_lower_case)
-    where = (corpus.folder.features, name)
-    if settings.context:
-        made, cached = around_mentions.cached_features(documents, examples, tokenizer, settings, *where)
-    else:
-        made, cached = feature_maker.cached_features(examples, tokenizer, settings, *where)
-    say(f"{name}: features of {len(examples)} examples {'from' if cached else 'made and kept in'} {corpus.folder.features}")
+    view = view_of(settings)
+    made, from_cache = cached(view, view.fingerprint(documents, examples, tokenizer),
+                              lambda: view.make(documents, examples, tokenizer), corpus.folder.features, name)
+    say(f"{name}: features of {len(examples)} examples {'from' if from_cache else 'made and kept in'} {corpus.folder.features}")
     return made
 
 

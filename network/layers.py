@@ -21,13 +21,12 @@ GELU_SCALE, GELU_CUBE = float(np.sqrt(2.0 / np.pi)), 0.044715
 class Share(NamedTuple):
     """A device's part of a batch that several devices compute; int32 scalar tensors."""
 
-    passes: tf.Tensor           # passes in the part
-    passes_before: tf.Tensor    # passes and examples of the batch that come before it
-    examples_before: tf.Tensor
+    examples: tf.Tensor         # examples in the part
+    examples_before: tf.Tensor  # examples of the batch that come before it
 
     def rows_before(self, rows):
-        """Rows of a tensor that come before, where this part has so many and each pass as many as the others."""
-        return self.passes_before * (rows // tf.maximum(self.passes, 1))
+        """Rows of a tensor that come before, where this part has so many and each example as many as the others."""
+        return self.examples_before * (rows // tf.maximum(self.examples, 1))
 
 
 class Layers:
@@ -60,13 +59,12 @@ class Layers:
         """Matrix product of activations and a kernel: x float [R, any], kernel float32 [any, width]."""
         return tf.matmul(tf.cast(x, self._type), tf.cast(kernel, self._type))
 
-    def dropout(self, x, rate, of_examples=False):
+    def dropout(self, x, rate):
         """`x` with each element zeroed with probability `rate` and the others scaled by 1 / (1 - rate).
 
-        x : [R, any], or with `of_examples` a row for each example.
+        x : [any, any], as many rows for each example.
         """
-        before = self._share and (self._share.examples_before if of_examples else self._share.rows_before(tf.shape(x)[0]))
-        rate, place = self._place(rate, tf.shape(x), before)
+        rate, place = self._place(rate, tf.shape(x), self._share and self._share.rows_before(tf.shape(x)[0]))
         if not rate:
             return x
         drop = self._fused(("dropout", rate, x.dtype), lambda x, *place: dropped(x, rate, *place),
@@ -171,7 +169,7 @@ class Layers:
         """Scaled dot-product attention with dropout on its weights (Vaswani et al. 2017, 3.2.1).
 
         query (already scaled), key, value : float [B, A, S, D].
-        mask : float32 [B, 1, 1 or S, S], added to the scores: 0 at what a query sees, very low at what it does not.
+        mask : float32 [B, 1, 1, S], added to the scores: 0 at what a query sees, very low at what it does not.
         Returns float [B, A, S, D].
         """
         heads, length = query.shape[1].value, tf.shape(query)[2]

@@ -5,9 +5,9 @@
     OUT/assets/bert_config.json           sizes of the BERT
     OUT/assets/settings.json              the model's settings, and the labels in the order of `probabilities`
 
-The signature `serving_default` takes the arrays of `features.Features`, int32 [batch, seq_length] each, by their names
-(with the recipe `context` those of `packing.Batch`), and gives `probabilities`, float32 [batch, 8], and `label`, the most
-probable one as a string [batch].
+The signature `serving_default` takes the arrays of the view's batches, int32 (head_of_note.Features: [batch, seq_length]
+each; with the recipe `context` around_mentions.Batch), by their names, and gives `probabilities`, float32 [batch, 8], and
+`label`, the most probable one as a string [batch].
 """
 import contextlib
 import json

@@ -10,8 +10,9 @@ import numpy as np
 
 import optimization
 import text_model
-from inputs.batching import EvaluationBatches, full_batch, in_order, inputs_of, share
-from inputs.head_of_note import Features, unique_rows
+from inputs.batching import EvaluationBatches, in_order, inputs_of, share
+from inputs.features import unique_rows
+from inputs.views import view_of
 from network.layers import Layers, Share
 from network.pretrained import check_variables, load_weights
 from network.runtime import CHECKPOINT_ERRORS, session_config, tf
@@ -35,7 +36,7 @@ class BertCnnEstimator(tf.estimator.Estimator):
                                    collections=[tf.GraphKeys.GLOBAL_VARIABLES, tf.GraphKeys.GLOBAL_STEP])
 
 
-def train_input_fn(batches, start, devices=ONE_DEVICE):
+def train_input_fn(batches, settings, start, devices=ONE_DEVICE):
     """Dataset of the batches from step `start` to the end of the run, prepared while the model computes.
 
     Where several devices share a batch, an element is a part of one, and says under `before` what comes before it.
@@ -50,32 +51,27 @@ def train_input_fn(batches, start, devices=ONE_DEVICE):
                     part, before = share(batch, number, devices.count)
                     yield dict(inputs_of(part), before=before), part.label_ids
 
-    shapes = input_shapes(batches.at(start))
+    shapes = input_shapes(settings)
     if devices.strategy is not None:
-        shapes["before"] = tf.TensorShape([2])
+        shapes["before"] = tf.TensorShape([])
     dataset = tf.data.Dataset.from_generator(generate, ({name: tf.int32 for name in shapes}, tf.int32),
                                              (shapes, tf.TensorShape([None])))
     return dataset.prefetch(4)
 
 
-def predict_input_fn(batches):
+def predict_input_fn(batches, settings):
     """Dataset of EvaluationBatches, without labels."""
     def generate():
         for number in range(len(batches)):
             yield inputs_of(batches.at(number))
 
-    shapes = input_shapes(batches.at(0))
+    shapes = input_shapes(settings)
     return tf.data.Dataset.from_generator(generate, {name: tf.int32 for name in shapes}, shapes).prefetch(4)
 
 
-def input_shapes(batch):
-    """Shapes of the model's inputs: dict of name -> TensorShape. Rows are any number, and so is the length of passes."""
-    shapes = {}
-    for name, array in inputs_of(batch).items():
-        fixed = isinstance(batch, Features) or name.startswith("link_")
-        columns = array.shape[1:] if fixed else [None] * (array.ndim - 1)
-        shapes[name] = tf.TensorShape([None, *columns])
-    return shapes
+def input_shapes(settings):
+    """Shapes of the model's inputs: dict of name -> TensorShape."""
+    return {name: tf.TensorShape(shape) for name, shape in view_of(settings).input_shapes().items()}
 
 
 def model_fn(features, labels, mode, params):
@@ -131,7 +127,7 @@ def part_model_fn(features, labels, mode, params):
     config, settings, devices, hook = (params[name] for name in ("config", "settings", "devices", "hook"))
     step = tf.train.get_global_step()
     features = dict(features)
-    share = Share(tf.shape(features["input_ids"])[0], *tf.unstack(features.pop("before")))
+    share = Share(tf.shape(features["input_ids"])[0], features.pop("before"))
     logits = text_model.bert_cnn(features, config, settings, tower(config, settings, step, share))
     losses = text_model.cross_entropy(logits, labels, settings.smoothing)
     operation, figures = several.train_op(losses, right_answers(logits, labels), settings, step, params["total_steps"])
@@ -220,8 +216,7 @@ def evaluation_graph(config, settings, shapes, getter=None):
 
 def standalone_graph(config, settings):
     """Build an EvaluationGraph with variables of its own, without XLA, which compiles anew for every size of a batch."""
-    shapes = input_shapes(full_batch(1, config.vocab_size, settings))
-    return evaluation_graph(config, settings._replace(xla="off"), shapes)
+    return evaluation_graph(config, settings._replace(xla="off"), input_shapes(settings))
 
 
 def model_shapes(config, settings):
@@ -259,7 +254,7 @@ def train(batches, dev, bert, settings, result, state=None, machines=None, devic
     Parameters
     ----------
     batches : batching.Batches of the training features.
-    dev : features.Features to select the best model on.
+    dev : the Features of a view, to select the best model on.
     bert : inputs.Bert
     settings : settings.Settings
     result : paths.ResultFolder
@@ -296,7 +291,7 @@ def run_estimator(hook, batches, bert, settings, folder, devices=ONE_DEVICE, sta
     runner = estimator(bert.config, settings, folder, devices, bert=bert.folder, total_steps=batches.total, hook=hook)
 
     def input_fn():
-        return train_input_fn(batches, start, devices)
+        return train_input_fn(batches, settings, start, devices)
 
     with warnings.catch_warnings():
         # TensorFlow 2.15 warns of how its own distribution of a dataset looks at it.
@@ -322,7 +317,7 @@ def predict(features, config, settings, checkpoint):
 
     Parameters
     ----------
-    features : features.Features or context.NotePlaces; identical rows are computed once.
+    features : the Features of a view; identical rows are computed once.
     checkpoint : path prefix of the model.
 
     Returns
@@ -340,7 +335,7 @@ def predict(features, config, settings, checkpoint):
     runner = estimator(config, settings, None, checkpoint=checkpoint)
     progress = Progress("testing", len(different.label_ids), unit="example", keep=False)
     collected, done = [], 0
-    for logits in runner.predict(lambda: predict_input_fn(batches),
+    for logits in runner.predict(lambda: predict_input_fn(batches, settings),
                                  checkpoint_path=checkpoint, yield_single_examples=False):
         collected.append(logits)
         done += len(logits)

@@ -16,7 +16,7 @@ from sklearn.metrics import confusion_matrix, f1_score
 import text_model
 from evaluation import plots
 from inputs import batching
-from inputs.head_of_note import unique_rows
+from inputs.features import unique_rows
 from inputs.labels import LABELS
 from network.runtime import tf
 from support import files, interrupts
@@ -73,7 +73,7 @@ class TrainingProtocol(tf.train.SessionRunHook):
     Parameters
     ----------
     batches : batching.Batches
-    dev : features.Features or context.NotePlaces of the dev examples.
+    dev : the Features of a view, of the dev examples.
     settings : settings.Settings
     result : paths.ResultFolder
     state : checkpoints.State to continue from, or None to begin.

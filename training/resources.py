@@ -3,11 +3,11 @@ import contextlib
 import os
 from typing import NamedTuple
 
-from inputs.head_of_note import Features
+from inputs.views import view_of
 from support import files
 from training import checkpoints
 
-FLOAT_BYTES = INT_BYTES = 4
+FLOAT_BYTES = 4
 ADAM_MOMENTS = 2
 # BERT-CNN reads the sequence, so BERT's pooler is never trained and has no moments.
 NOT_TRAINED = "bert/pooler/"
@@ -17,8 +17,6 @@ INDEX_ENTRY_BYTES = 60
 SCALARS_BYTES = 1000
 # The curves: figures of a training step; those of an evaluation with the picture of the confusion matrix.
 STEP_CURVE_BYTES, EVALUATION_CURVE_BYTES = 200, 100000
-# An npz file around its arrays, and the digest.
-CACHE_BYTES = 2000
 # Limit and use of a container's memory, in control groups of version 2 and 1.
 CONTAINER_MEMORY = (("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
                     ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"))
@@ -57,12 +55,6 @@ def elements(shape):
     return count
 
 
-def features_bytes(examples, seq_length):
-    """Size of a cache of the features of so many examples."""
-    matrices = len(Features._fields) - 1
-    return examples * (matrices * seq_length + 1) * INT_BYTES + CACHE_BYTES
-
-
 def rooms(corpus, settings, result, shapes, steps):
     """The disk space that a run still needs at most, where, and how much is free.
 
@@ -84,7 +76,7 @@ def rooms(corpus, settings, result, shapes, steps):
     evaluations = steps // settings.evaluate_every if settings.evaluate_every else settings.num_epochs
     checkpoint_count = checkpoints.KEPT_STATES + 2
     curves = steps * STEP_CURVE_BYTES + evaluations * EVALUATION_CURVE_BYTES
-    caches = sum(features_bytes(len(split.examples), settings.seq_length) for split in (corpus.train, corpus.test))
+    caches = sum(view_of(settings).cache_bytes(*split) for split in (corpus.train, corpus.test))
     of_result = checkpoint_count * checkpoint_bytes(shapes) - files.bytes_below(result.checkpoints)
     of_result += max(0, curves - files.bytes_below(result.tensorboard))
     of_corpus = caches - files.bytes_below(corpus.folder.features)
@@ -109,7 +101,7 @@ def memory_bytes(config, settings, shapes):
     shapes : dict of variable name -> shape.
     """
     parameters = sum(map(elements, shapes.values()))
-    rows = -(-settings.batch_size // settings.links_per_pass) * settings.seq_length
+    rows = settings.batch_size * settings.seq_length
     states = config.num_hidden_layers * rows * config.hidden_size
     scores = config.num_hidden_layers * rows * config.num_attention_heads * settings.seq_length
     arrays = PER_PARAMETER * parameters + PER_HIDDEN_STATE * states + PER_ATTENTION_SCORE * scores

@@ -15,8 +15,11 @@ from training.outcome import read_outcome
 # Settings that change how fast a run goes or how often it is saved, but not its outcome.
 NOT_PART_OF_THE_RUN = ("eval_batch_size", "save_every_minutes", "xla", "threads", "devices")
 
-# Settings that earlier versions had, each with the value that means what this one does.
-FORMER = {"averaging": 0.0}
+# Settings that earlier versions had, each with the value that means what this one does; and those that had another name.
+FORMER = {"averaging": 0.0, "links_per_pass": 1}
+RENAMED = {"link_kinds": "mention_types"}
+# Values that a setting had in earlier versions and has no more.
+FORMER_VALUES = {"markers": ("attached",)}
 
 
 def identity(record):
@@ -30,7 +33,7 @@ def identity(record):
 
 def recorded_settings(record):
     """The settings in a run record: {key: text}. Those that came later than the run have the defaults, which change nothing."""
-    settings = dict(Settings()._asdict(), **{key: value for key, value in record["settings"].items()
+    settings = dict(Settings()._asdict(), **{RENAMED.get(key, key): value for key, value in record["settings"].items()
                                              if key not in FORMER or value != FORMER[key]})
     return {key: as_text(tuple(value) if isinstance(value, list) else value) for key, value in settings.items()}
 
@@ -62,7 +65,7 @@ def settings_of_model(result, record, recipe=None, assignments=(), seed=None):
         raise InputError(f"--recipe {recipe}: the model in {result.root} was trained with the recipe {record['recipe']}; "
                          "leave --recipe out, or name another --result DIR.")
     recorded = recorded_settings(record)
-    unknown = sorted(set(recorded) - set(Settings._fields))
+    unknown = sorted(key for key in recorded if key not in Settings._fields or recorded[key] in FORMER_VALUES.get(key, ()))
     if unknown:
         raise InputError(f"the model in {result.root} was trained by another version of this program, with settings that this "
                          f"one does not have: {', '.join(unknown)}. Use that version, or train anew.")

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import optimization
 import text_model
 from inputs import batching
+from inputs.views import view_of
 from network.runtime import session_config, tf
 from training import estimator
 
@@ -41,7 +42,7 @@ def measure(config, settings):
 
 def measure_graph(config, settings):
     """The Speed of a model as it is."""
-    training_batch, evaluation_batch = (batching.full_batch(count, config.vocab_size, settings)
+    training_batch, evaluation_batch = (view_of(settings).full_batch(count, config.vocab_size)
                                         for count in (settings.batch_size, settings.eval_batch_size))
     with tf.Graph().as_default():
         inputs = {name: tf.constant(array) for name, array in batching.inputs_of(training_batch).items()}

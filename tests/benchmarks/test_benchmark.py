@@ -159,13 +159,14 @@ def test_work_of_a_batch_is_that_of_the_graphs_products(recipe):
     import text_model
     from benchmarks.parts import forward_flop
     from inputs import batching
+    from inputs.views import view_of
     from modeling import BertConfig
     from network.runtime import tf
     from training import estimator
     config, chosen = BertConfig(vocab_size=50, **benchmark.SIZES["tiny"].bert), settings_for(recipe)
-    batch = batching.full_batch(48, config.vocab_size, chosen)
+    batch = view_of(chosen).full_batch(48, config.vocab_size)
     with tf.Graph().as_default() as graph, tf.Session() as session:
-        holders = {name: tf.placeholder(tf.int32, shape) for name, shape in estimator.input_shapes(batch).items()}
+        holders = {name: tf.placeholder(tf.int32, shape) for name, shape in estimator.input_shapes(chosen).items()}
         text_model.bert_cnn(holders, config, chosen)
         products = [operation for operation in graph.get_operations()
                     if "MatMul" in operation.type and "/embeddings/" not in operation.name and "/pooler/" not in operation.name]

@@ -1,4 +1,4 @@
-"""The recipe `context`: places of mentions, passes and their arrays, and the model on them."""
+"""The recipe `context`: spans of mentions, the windows around them and their arrays, and training on them."""
 import json
 import shutil
 
@@ -8,20 +8,19 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-import text_model
 from data_process_i2b2 import Document, Mention, Tlink, examples, read_document
 from helpers import corpus_of, run, settings
-from inputs import around_mentions, batching, mentions, packing, reading
-from inputs.head_of_note import unique_rows
+from inputs import around_mentions, batching, mentions, reading
+from inputs.features import unique_rows
 from inputs.labels import LABELS
 from inputs.sample_corpus import make_tiny_bert
-from modeling import BertConfig
+from inputs.views import view_of
 from network.runtime import tf
 from settings import settings_for
 from support import paths
 from support.errors import InputError
 from tokenization import WordPieceTokenizer
-from training import checkpoints, estimator
+from training import checkpoints
 
 RECIPE = settings_for("context")
 TRAIN = "2012-07-15.original-annotation.release"
@@ -55,11 +54,10 @@ def shown(batch, row=0):
 
 def batch_of(one, **changes):
     made, chosen = features_of(one), RECIPE._replace(**changes)
-    return packing.arrays(made, packing.pack(made, chosen), chosen)
+    return view_of(chosen).batch(made, np.arange(len(made.note)))
 
 
-INSERTED = dict(markers="inserted", links_per_pass=1)
-ATTACHED = dict(markers="attached", links_per_pass=16)
+INSERTED, UNMARKED = dict(markers="inserted"), dict(markers="none")
 
 
 def marker(side, tag, kind, end=0):
@@ -118,20 +116,10 @@ def test_markers_stand_around_the_mentions():
     assert shown(batch) == ["[CLS]", "the", to_open, "pain", to_close, "was", "normal", "on", from_open, "admission", from_close,
                             ".", "[SEP]"]
     assert [shown(batch)[place] for place in batch.link_markers[0]] == [from_open, to_open]
-    assert batch.link_stretches.tolist() == [[0, 13]] and batch.group_ids[0, :13].max() == 0
+    assert batch.link_pooled.tolist() == [[0, 13]]
 
 
-def test_attached_markers_share_positions_and_see_only_their_own():
-    text = "the pain was normal on admission ."
-    batch = batch_of(document(text, [(4, 8), (23, 32)], [("E0", "E1"), ("E1", "E0")]), **ATTACHED)
-    assert shown(batch) == ["[CLS]"] + text.split() + ["[SEP]", "pain", "admission", "admission", "pain"]
-    assert batch.segment_ids[0, :13].tolist() == [0] * 9 + [0, 1, 0, 1]
-    assert batch.position_ids[0, :13].tolist() == list(range(9)) + [2, 6, 6, 2]
-    assert batch.group_ids[0, :14].tolist() == [0] * 9 + [1, 1, 2, 2] + [-1]
-    assert batch.link_markers.tolist() == [[9, 10], [11, 12]] and batch.link_passes.tolist() == [0, 0]
-
-
-@pytest.mark.parametrize("changes", [INSERTED, ATTACHED])
+@pytest.mark.parametrize("changes", [INSERTED, UNMARKED])
 @pytest.mark.parametrize("spans, expected", [
     ([(0, 4), (0, 4)], ["( [ pain ] )"]),                      # the same words
     ([(0, 10), (5, 10)], ["( pain [ fever ] )"]),              # nested, the same end
@@ -150,17 +138,16 @@ def test_overlapping_and_nested_mentions_at_the_ends_of_the_note(changes, spans,
                  marker(1, "EVENT", "PROBLEM"): "[", marker(1, "EVENT", "PROBLEM", 1): "]"}
         assert expected[0] in " ".join(signs.get(piece, piece) for piece in shown(batch))
     else:
-        positions = [batch.position_ids[0, place] for place in batch.link_markers[0]]
-        assert [shown(batch)[place] for place in positions] == [text[begin:].split()[0] for begin, _ in spans]
+        assert [shown(batch)[place] for place in batch.link_markers[0]] == [text[begin:].split()[0] for begin, _ in spans]
 
 
-@pytest.mark.parametrize("changes", [INSERTED, ATTACHED])
+@pytest.mark.parametrize("changes", [INSERTED, UNMARKED])
 def test_a_mention_linked_to_itself(changes):
     batch = batch_of(document("the pain", [(4, 8)], [("E0", "E0")]), **changes)
-    assert len(set(batch.link_markers[0])) == 2 and shown(batch).count("pain") == (1 if changes is INSERTED else 3)
+    assert len(set(batch.link_markers[0])) == (2 if changes is INSERTED else 1) and shown(batch).count("pain") == 1
 
 
-@pytest.mark.parametrize("changes", [INSERTED, ATTACHED])
+@pytest.mark.parametrize("changes", [INSERTED, UNMARKED])
 @pytest.mark.parametrize("target, tags", [("Admission", {}), ("E1", {1: ("SECTIME", "ADMISSION")}), ("nothing", {})])
 def test_links_to_what_has_no_place_in_the_text(changes, target, tags):
     """A section time that the note does not show, as a literal or as a tag, and an id that names nothing."""
@@ -169,21 +156,21 @@ def test_links_to_what_has_no_place_in_the_text(changes, target, tags):
     expected = PIECES[int(around_mentions.marker_ids(VOCABULARY)[1, mentions.KINDS.index(kind), 0])]
     place = batch.link_markers[0, 1]
     assert shown(batch)[place] == (expected if changes is INSERTED else "[CLS]")
-    assert batch.link_kinds[0, 1] == mentions.KINDS.index(kind) and batch.link_distances[:, 0].tolist() == [0]
-    assert batch.position_ids[0, place] == (0 if changes is ATTACHED else 1)
+    assert batch.link_types[0, 1] == mentions.KINDS.index(kind) and batch.link_distances[:, 0].tolist() == [0]
+    assert place == (1 if changes is INSERTED else 0)
     assert "pain" in shown(batch)
 
 
 def test_a_literal_finds_its_section_time():
     one = document("admission . the pain", [(0, 9), (16, 20)], [("E1", "Admission")], {0: ("SECTIME", "ADMISSION")})
-    assert features_of(one).ranges.tolist() == [[[3, 4], [0, 1]]]
+    assert features_of(one).spans.tolist() == [[[3, 4], [0, 1]]]
 
 
-def test_far_mentions_are_shown_in_two_stretches():
+def test_far_mentions_are_shown_in_two_windows():
     text = "pain " + "the " * 300 + "fever"
-    batch = batch_of(document(text, [(0, 4), (len(text) - 5, len(text))], [("E0", "E1")]), context=3, **ATTACHED)
-    assert batch.link_distances[:, 0].tolist() == [2 + packing.FARTHEST - 1]
-    assert shown(batch)[:-2] == ["[CLS]", "pain", "the", "the", "the", "[SEP]", "the", "the", "the", "fever", "[SEP]"]
+    batch = batch_of(document(text, [(0, 4), (len(text) - 5, len(text))], [("E0", "E1")]), context=3, **UNMARKED)
+    assert batch.link_distances[:, 0].tolist() == [2 + around_mentions.FARTHEST - 1]
+    assert shown(batch) == ["[CLS]", "pain", "the", "the", "the", "[SEP]", "the", "the", "the", "fever", "[SEP]"]
 
 
 SECTIONS = "the scan :\n" + "was " * 20 + "pain was was .\nadmission :\n" + "the " * 40 + "fever was was ."
@@ -192,19 +179,19 @@ SECTIONS = "the scan :\n" + "was " * 20 + "pain was was .\nadmission :\n" + "the
 @pytest.mark.parametrize("changes, expected", [
     (dict(headings=True), "the scan [SEP] was was pain was was [SEP] admission [SEP] the the fever was was [SEP]"),
     (dict(headings=False), "was was pain was was [SEP] the the fever was was [SEP]"),
-    (dict(headings=True, seq_length=16), "was was pain was was [SEP] the the fever was was [SEP]"),  # no room for both
+    (dict(headings=True, seq_length=14), "was was pain was was [SEP] the the fever was was [SEP]"),  # no room for both
 ])
 def test_headings_above_the_mentions_are_shown_where_they_fit(changes, expected):
     begin, far = SECTIONS.index("pain"), SECTIONS.index("fever")
     batch = batch_of(document(SECTIONS, [(begin, begin + 4), (far, far + 5)], [("E0", "E1")]),
-                     **ATTACHED, **dict(dict(context=2), **changes))
-    assert " ".join(shown(batch)[1:-2]) == expected
+                     **UNMARKED, **dict(dict(context=2), **changes))
+    assert " ".join(shown(batch)[1:]) == expected
     # The convolutions are pooled over the text around the mentions alone.
-    first, last = batch.link_stretches[0]
+    first, last = batch.link_pooled[0]
     assert shown(batch)[first] == "was" and shown(batch)[last - 1] == "was"
 
 
-def test_mentions_longer_than_a_pass_show_their_first_pieces():
+def test_mentions_longer_than_a_row_show_their_first_pieces():
     text = "pain " * 200 + "fever " * 200
     batch = batch_of(document(text, [(0, 999), (1000, 2199)], [("E0", "E1")]), seq_length=16, **INSERTED)
     assert len(shown(batch)) <= 16 and {"pain", "fever"} < set(shown(batch))
@@ -212,9 +199,8 @@ def test_mentions_longer_than_a_pass_show_their_first_pieces():
 
 def test_characters_of_many_languages():
     text = "l’étude gaixotasuna"
-    batch = batch_of(document(text, [(2, 7), (8, 19)], [("E0", "E1")]), **ATTACHED)
-    positions = batch.position_ids[0, batch.link_markers[0]]
-    assert [shown(batch)[place] for place in positions] == ["étude", "gaixotasuna"]
+    batch = batch_of(document(text, [(2, 7), (8, 19)], [("E0", "E1")]), **UNMARKED)
+    assert [shown(batch)[place] for place in batch.link_markers[0]] == ["étude", "gaixotasuna"]
 
 
 def test_markers_without_unused_pieces():
@@ -242,41 +228,33 @@ def notes(draw):
     return document(" ".join(words), spans, [(f"E{a}", f"E{b}") for a, b in links]), spans
 
 
-@given(notes(), st.sampled_from([INSERTED, ATTACHED, dict(markers="none", links_per_pass=4)]), st.integers(1, 30),
-       st.integers(12, 60))
+@given(notes(), st.sampled_from([INSERTED, UNMARKED]), st.integers(1, 30), st.integers(12, 60))
 @hypothesis_settings(max_examples=150, deadline=None)
-def test_passes_hold_every_link_once_with_its_mentions_in_sight(note, changes, around, seq_length):
+def test_every_row_shows_the_mentions_of_its_link(note, changes, around, seq_length):
     one, spans = note
-    chosen = RECIPE._replace(context=around, seq_length=seq_length, **changes)
-    made = features_of(one)
-    passes = packing.pack(made, chosen)
-    assert sorted(row for each in passes for row in each.rows) == list(range(len(made.note)))
-    batch = packing.arrays(made, passes, chosen)
-    assert batch.input_ids.shape[1] <= -(-seq_length // packing.MULTIPLE) * packing.MULTIPLE
+    batch = batch_of(one, context=around, seq_length=seq_length, **changes)
+    assert batch.input_ids.shape[1] <= -(-seq_length // around_mentions.MULTIPLE) * around_mentions.MULTIPLE
     assert (batch.input_mask.sum(axis=1) <= seq_length).all()
-    rows = [row for each in passes for row in each.rows]
     links = [(int(link.from_id[1:]), int(link.to_id[1:])) for link in one.tlinks]
-    for position, row in enumerate(rows):
-        of_pass = batch.link_passes[position]
-        begin, end = batch.link_stretches[position]
-        assert 0 <= begin < end <= batch.input_mask[of_pass].sum()
-        for side, place in enumerate(batch.link_markers[position]):
-            span = spans[links[row][side]]
+    assert len(links) == len(batch.label_ids)
+    for row, link in enumerate(links):
+        begin, end = batch.link_pooled[row]
+        assert 0 <= begin < end <= batch.input_mask[row].sum()
+        for side, place in enumerate(batch.link_markers[row]):
+            span = spans[link[side]]
             if span is None:
                 continue
             if changes is INSERTED:
-                seen = place + 1
-                while shown(batch, of_pass)[seen].startswith("[unused"):
-                    seen += 1
-            else:
-                seen = batch.position_ids[of_pass, place]
-            assert shown(batch, of_pass)[seen] == one.text[span[0]:].split()[0]
+                place += 1
+                while shown(batch, row)[place].startswith("[unused"):
+                    place += 1
+            assert shown(batch, row)[place] == one.text[span[0]:].split()[0]
 
 
 # ------------------------------------------------------------------------------------------------- batches and model
 
 def many(count=40):
-    """A document of `count` links that need several passes."""
+    """A document of `count` links."""
     text = " ".join(["pain was normal on admission . the scan"] * 20)
     begins = [place for place in range(len(text)) if text.startswith("pain", place)]
     return document(text, [(begin, begin + 4) for begin in begins],
@@ -284,7 +262,7 @@ def many(count=40):
 
 
 def test_batches_are_a_function_of_seed_and_step():
-    chosen = RECIPE._replace(seq_length=64, markers="attached", links_per_pass=4, batch_size=6, num_epochs=3)
+    chosen = RECIPE._replace(seq_length=64, batch_size=6, num_epochs=3)
     made = features_of(many())
     one, other = batching.Batches(made, chosen), batching.Batches(made, chosen)
     forwards = [one.at(step) for step in range(one.total)]
@@ -307,29 +285,9 @@ def test_evaluation_batches_give_every_row_back_in_order():
     np.testing.assert_array_equal(batching.in_order(labels, batches.rows), made.label_ids)
 
 
-def test_a_links_logits_do_not_depend_on_the_links_beside_it():
-    """The markers of other TLINKs are neither seen by the text nor by a TLINK's own."""
-    chosen = RECIPE._replace(num_filters=4, hidden_dim=32, **ATTACHED)
-    made = features_of(many(12))
-    passes = packing.pack(made, chosen)[:1]
-    alone = [passes[0]._replace(rows=[row]) for row in passes[0].rows]
-    config = BertConfig(len(VOCABULARY), 8, 2, 2, 16, 256, initializer_range=0.5)
-    with tf.Graph().as_default(), tf.Session() as session:
-        tf.set_random_seed(0)
-        feed = {name: tf.placeholder(tf.int32, shape)
-                for name, shape in estimator.input_shapes(packing.arrays(made, passes, chosen)).items()}
-        logits = text_model.bert_cnn(feed, config, chosen)
-        session.run(tf.global_variables_initializer())
-        together, apart = (session.run(logits, {feed[name]: array for name, array in batching.inputs_of(
-            packing.arrays(made, some, chosen)).items()}) for some in (passes, alone))
-    assert len(passes[0].rows) > 3 and np.ptp(apart, axis=0).max() > 0.01
-    # The two stand in passes of other lengths, whose sums are taken in another order.
-    np.testing.assert_allclose(together, apart, atol=2e-5)
-
-
 @pytest.mark.parametrize("count, expected", [(1, [6]), (2, [3, 6]), (3, [2, 4, 6]), (9, [1, 2, 3, 4, 5, 6])])
 def test_layers_whose_states_are_read_are_spread_evenly(count, expected):
-    assert text_model.spread([1, 2, 3, 4, 5, 6], count) == expected
+    assert around_mentions.spread([1, 2, 3, 4, 5, 6], count) == expected
 
 
 @pytest.fixture(scope="module")
@@ -396,17 +354,17 @@ def test_the_cache_follows_offsets_and_recipe(corpus, bert, tmp_path):
     def made(chosen):
         return reading.split_features(reading.read_corpus(paths.CorpusFolder(str(copy)), chosen), read, chosen, "train")
     before = made(RECIPE)
-    assert made(RECIPE).ranges.tolist() == before.ranges.tolist()
+    assert made(RECIPE).spans.tolist() == before.spans.tolist()
     assert made(settings_for("paper")).input_ids.shape[1] == 180
     for path in (copy / TRAIN).glob("*.xml"):
         moved = path.read_text(encoding="utf-8").replace('text="', 'text="nowhere ').replace('start="', 'start="1')
         path.write_text(moved, encoding="utf-8")
-    assert made(RECIPE).ranges.tolist() != before.ranges.tolist()
+    assert made(RECIPE).spans.tolist() != before.spans.tolist()
 
 
 @pytest.mark.parametrize("changes, words", [
     (["context=0"], "--recipe context"),
-    (["links_per_pass=2"], "links_per_pass=1"),
+    (["markers=attached"], "none, inserted"),
     (["seq_length=8"], "seq_length 8"),
 ])
 def test_settings_that_contradict_each_other_are_refused(changes, words):

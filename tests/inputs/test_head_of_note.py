@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from data_process_i2b2 import Example
 from inputs import head_of_note
+from inputs.features import cached, unique_rows
 from inputs.labels import LABELS
+from inputs.views import view_of
 from settings import Settings
 from tokenization import WordPieceTokenizer
 
@@ -30,6 +32,12 @@ class CountingTokenizer(WordPieceTokenizer):
 @pytest.fixture
 def tokenizer():
     return CountingTokenizer(VOCAB, False)
+
+
+def cached_features(rows, tokenizer, settings, folder, split):
+    """Features of some examples through the cache: (features, whether they came from it)."""
+    view = view_of(settings)
+    return cached(view, view.fingerprint((), rows, tokenizer), lambda: view.make((), rows, tokenizer), folder, split)
 
 
 def example(target, context, label="BEFORE", document="1", tlink="TL0"):
@@ -79,10 +87,10 @@ def test_a_note_is_tokenized_once(tokenizer):
 
 def test_cache_is_used_only_for_the_same_data(tokenizer, tmp_path, capsys):
     folder, rows = str(tmp_path / "features"), [example("a b", "c d"), example("b", "c d")]
-    first, cached = head_of_note.cached_features(rows, tokenizer, Settings(), folder, "train")
+    first, cached = cached_features(rows, tokenizer, Settings(), folder, "train")
     assert not cached
     before = tokenizer.texts
-    again, cached = head_of_note.cached_features(rows, tokenizer, Settings(), folder, "train")
+    again, cached = cached_features(rows, tokenizer, Settings(), folder, "train")
     assert cached and tokenizer.texts == before
     for one, other in zip(first, again):
         np.testing.assert_array_equal(one, other)
@@ -91,7 +99,7 @@ def test_cache_is_used_only_for_the_same_data(tokenizer, tmp_path, capsys):
     for changed in ((rows[:1], tokenizer, Settings()), ([example("a b", "c d", "AFTER"), rows[1]], tokenizer, Settings()),
                     (rows, tokenizer, Settings(seq_length=20)), (rows, lowered, Settings(do_lower_case=True)),
                     (rows, other_vocab, Settings())):
-        assert not head_of_note.cached_features(*changed, folder, "train")[1]
+        assert not cached_features(*changed, folder, "train")[1]
         assert len(os.listdir(folder)) == 1, "an older cache of the split is removed"
     assert capsys.readouterr().out == ""
 
@@ -101,20 +109,20 @@ def test_cache_is_used_only_for_the_same_data(tokenizer, tmp_path, capsys):
     lambda data: data[:len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1:]])
 def test_a_damaged_cache_is_told_and_made_again(damage, tokenizer, tmp_path, capsys):
     rows = [example("a b", "c d e"), example("d", "c d e")]
-    expected, _ = head_of_note.cached_features(rows, tokenizer, Settings(), str(tmp_path), "test")
+    expected, _ = cached_features(rows, tokenizer, Settings(), str(tmp_path), "test")
     path, = tmp_path.iterdir()
     path.write_bytes(damage(path.read_bytes()))
-    made, cached = head_of_note.cached_features(rows, tokenizer, Settings(), str(tmp_path), "test")
+    made, cached = cached_features(rows, tokenizer, Settings(), str(tmp_path), "test")
     assert not cached and path.name in capsys.readouterr().out
     for one, other in zip(made, expected):
         np.testing.assert_array_equal(one, other)
-    assert head_of_note.cached_features(rows, tokenizer, Settings(), str(tmp_path), "test")[1]
+    assert cached_features(rows, tokenizer, Settings(), str(tmp_path), "test")[1]
 
 
 @given(st.lists(st.tuples(st.sampled_from(["a", "a b", "c"]), st.sampled_from(["d", "e f"])), min_size=1, max_size=30))
 def test_identical_rows_are_found(pairs):
     made = head_of_note.make_features([example(*pair) for pair in pairs], WordPieceTokenizer(VOCAB, False), 8)
-    different, where = head_of_note.unique_rows(made)
+    different, where = unique_rows(made)
     assert len(different.input_ids) == len(set(pairs))
     np.testing.assert_array_equal(different.input_ids[where], made.input_ids)
     np.testing.assert_array_equal(different.segment_ids[where], made.segment_ids)

@@ -268,7 +268,7 @@ def test_disk_needed_is_what_is_written(offline, corpus, bert):
         written = sum(os.path.getsize(str(path)) for path in prefix.parent.glob(prefix.name + ".*"))
         assert 0 <= resources.checkpoint_bytes(shapes) - written < 10000
     for split, examples in (("train", 24), ("test", 8)):
-        cache, = (corpus / "features").glob(split + "-Features-*.npz")
+        cache, = (corpus / "features").glob(split + "-head_of_note-*.npz")
         assert 0 <= resources.features_bytes(examples, 32) - cache.stat().st_size < 2000
     for path in files_below(result / "tensorboard"):
         allowed = 12 * resources.STEP_CURVE_BYTES + 4 * resources.EVALUATION_CURVE_BYTES

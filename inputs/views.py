@@ -1,0 +1,28 @@
+"""The views: what of a note the model reads for an example.
+
+A view is one class in a module of its own. It decides everything that depends on what is read, and nothing else asks which
+view there is. To add one, write its module, and put the class into VIEWS. What a view has, made from the settings:
+
+    is_chosen(settings)                     whether the settings ask for this view (a static method)
+    name, Features                          its name, and the class of its features
+    fingerprint(documents, examples, tokenizer)    digest of everything that the features depend on
+    more_of_the_corpus(documents)           digests of what it reads of a corpus besides train.txt or test.txt, by name
+    make(documents, examples, tokenizer)    the features: named int32 arrays, one row for each example, with `rows` and `keys`
+    cache_bytes(documents, examples)        the most bytes that their cache takes
+    training_order(features)                function of the epoch: the rows of each of its batches
+    evaluation_order(features)              the rows of each evaluation batch
+    batch(features, rows)                   what the model reads of some rows: named int32 arrays
+    full_batch(count, vocab_size)           a batch of random word pieces of the usual length, to measure with
+    input_shapes()                          the shapes of a batch's arrays but `label_ids`, None where they vary
+    pool(layer_outputs, convolved, inputs)  in the graph: what the classifier reads of each example
+"""
+from inputs.around_mentions import AroundMentions
+from inputs.head_of_note import HeadOfNote
+
+VIEWS = (HeadOfNote, AroundMentions)
+
+
+def view_of(settings):
+    """The view that the settings ask for."""
+    chosen, = (view for view in VIEWS if view.is_chosen(settings))
+    return chosen(settings)

@@ -78,10 +78,15 @@ class RelationClassifier:
         return answered.relations()
 
     def answers(self, notes, consistent=False):
-        """Classify several notes in common batches: iterator of Answer, for a list of Note."""
+        """Classify several notes in common batches: iterator of Answer, for a list of Note, whatever their names."""
         entities = self.settings.entities
-        of_notes = [note.examples(entities) for note in notes]
-        log_probabilities = self._log_probabilities([note.seen(entities) for note in notes], sum(of_notes, []))
+        documents, of_notes = [], []
+        for number, note in enumerate(notes):
+            # Features find a note by its name, and two notes may have the same one.
+            name = str(number)
+            documents.append(note.seen(entities)._replace(name=name))
+            of_notes.append([example._replace(document=name) for example in note.examples(entities)])
+        log_probabilities = self._log_probabilities(documents, sum(of_notes, []))
         ends = np.cumsum([len(of_note) for of_note in of_notes])
         return (answer(note, rows, consistent) for note, rows in zip(notes, np.split(log_probabilities, ends[:-1])))
 

@@ -66,7 +66,7 @@ SHORTEST_WINDOWS = 9  # [CLS], two pieces, each with its [SEP], and four markers
 MAXIMUM = {"smoothing": 1.0, "keep_prob": 1.0, "warmup": 1.0, "seed": 2 ** 31 - 1}
 
 
-def settings_for(recipe, assignments=(), seed=None):
+def settings_for(recipe, assignments=(), seed=None, base=None):
     """The settings of a recipe with the user's changes.
 
     Parameters
@@ -74,23 +74,45 @@ def settings_for(recipe, assignments=(), seed=None):
     recipe : name in `RECIPES`.
     assignments : "KEY=VALUE" strings, as `--set` takes them; a later one wins.
     seed : value of `--seed`, or None.
+    base : Settings to change instead of the recipe's, those of a trained model.
 
     Raises
     ------
-    InputError : unknown recipe or key, or a value of the wrong type or outside its range.
+    InputError : unknown recipe or key, a value of the wrong type or outside its range, or one that could not act.
     """
     if recipe not in RECIPES:
         raise InputError(f"--recipe {recipe}: no such recipe; there are: {', '.join(RECIPES)}.")
-    settings = RECIPES[recipe]
+    settings, given = base or RECIPES[recipe], set()
     for assignment in assignments:
         key, equals, value = assignment.partition("=")
         if not equals or key not in Settings._fields:
             raise InputError(f"--set {assignment}: expected KEY=VALUE with a KEY of: {', '.join(Settings._fields)}.")
         settings = settings._replace(**{key: parse_value(key, value)})
+        given.add(key)
     if seed is not None:
+        if "seed" in given:
+            raise InputError("--seed and --set seed= say the same thing: give one of them.")
         settings = settings._replace(seed=parse_value("seed", str(seed)))
     check_together(settings)
+    check_given(settings, given)
     return settings
+
+
+# Settings that act only where another one has a certain value: {setting: (the other, the value)}.
+ACTS_WITH = {"head_rate": ("optimizer", "adamw"), "warmup": ("optimizer", "adamw"), "weight_decay": ("optimizer", "adamw"),
+             "marker_layers": ("marker_states", True)}
+
+
+def check_given(settings, given):
+    """Raise an InputError where a setting that the user gave cannot act.
+
+    given : names of settings.
+    """
+    for key in sorted(given & set(ACTS_WITH)):
+        other, value = ACTS_WITH[key]
+        if getattr(settings, other) != value:
+            raise InputError(f"--set {key}: acts only with {other}={as_text(value)}, and {other} is "
+                             f"{as_text(getattr(settings, other))}; leave it out, or set {other}, too.")
 
 
 def check_together(settings):

@@ -3,6 +3,7 @@ import argparse
 import importlib.util
 import sys
 
+from inputs import identity, reading
 from support import paths
 from support.console import say
 from support.errors import InputError
@@ -11,7 +12,8 @@ from support.errors import InputError
 def require_libraries():
     """Say what to run where a library is missing, instead of an import error's traceback."""
     needed = ("numpy", "tensorflow", "tokenizers", "sklearn", "tqdm", "defusedxml", "matplotlib", "pulp")
-    missing = [name for name in needed if importlib.util.find_spec(name) is None]
+    # TensorFlow 1.14, once imported, does not bear being looked for.
+    missing = [name for name in needed if name not in sys.modules and importlib.util.find_spec(name) is None]
     if missing:
         python = ".".join(str(number) for number in sys.version_info[:2])
         raise InputError(f"this Python ({python}, {sys.executable}) lacks {', '.join(missing)}. `make setup` installs everything "
@@ -20,19 +22,31 @@ def require_libraries():
 
 
 def read_inputs(arguments, settings, write=True):
-    """Read and check corpus and BERT; returns (inputs.Corpus, inputs.Bert). `write`: also train.txt and test.txt."""
-    from inputs import reading
-    from training import estimator
-    corpus_folder = paths.CorpusFolder(arguments.corpus)
+    """Read and check corpus and BERT; returns (reading.Corpus, reading.Bert). `write`: also train.txt and test.txt."""
     bert_folder = paths.BertFolder(arguments.bert or paths.default_bert())
+    return read_both(paths.CorpusFolder(arguments.corpus), bert_folder, settings, write,
+                     lambda: reading.read_bert(bert_folder, settings))
+
+
+def read_inputs_of_model(arguments, settings, result, record):
+    """`read_inputs` for a trained model, whose BERT is that of its result folder unless the user names it."""
+    own = arguments.bert is None and reading.has_bert(result)
+    bert_folder = None if own else paths.BertFolder(arguments.bert or paths.default_bert())
+    return read_both(paths.CorpusFolder(arguments.corpus), bert_folder, settings, True,
+                     lambda: reading.bert_of_model(result, record, settings, bert_folder))
+
+
+def read_both(corpus_folder, bert_folder, settings, write, read_bert):
+    """Corpus and BERT, with a line on each; `bert_folder` is None where it need not be there."""
     reading.check_folders(corpus_folder, bert_folder)
+    from training import estimator
     estimator.check_precision(settings)
     say("1/4 corpus")
     corpus = reading.read_corpus(corpus_folder, settings, write)
     say("2/4 BERT")
-    bert = reading.read_bert(bert_folder, settings)
-    say(f"{bert_folder.root}: {bert.config.num_hidden_layers} layers, {bert.config.hidden_size} wide, {len(bert.vocab)} word "
-        "pieces")
+    bert = read_bert()
+    where = bert_folder.root if bert_folder else "the model's own"
+    say(f"{where}: {bert.config.num_hidden_layers} layers, {bert.config.hidden_size} wide, {len(bert.vocab)} word pieces")
     return corpus, bert
 
 
@@ -40,7 +54,7 @@ def run_record(arguments, settings, corpus, bert):
     """What run.json tells of a run before it begins."""
     from network.runtime import versions
     return {"recipe": arguments.recipe, "settings": settings._asdict(), "corpus": corpus.fingerprint, "bert": bert.fingerprint,
-            "versions": versions()}
+            "model": identity.of_model(bert.config, bert.vocab, settings.do_lower_case), "versions": versions()}
 
 
 def for_seed(arguments, seed):

@@ -1,7 +1,7 @@
 """`test`: the best model on the test documents, to predictions, scores and a report."""
 import time
 
-from commands.common import read_inputs
+from commands.common import read_inputs_of_model
 from evaluation import headline, predictions, report, results, system_xml
 from inputs import reading
 from inputs.labels import LABELS
@@ -19,7 +19,7 @@ def test(arguments):
     settings = runs.settings_of_model(result, record, arguments.recipe, arguments.assignments, arguments.seed)
     runs.tell_changes(record, settings)
     files.check_writable(result.root)
-    corpus, bert = read_inputs(arguments, settings)
+    corpus, bert = read_inputs_of_model(arguments, settings, result, record)
 
     import text_model
     from network.runtime import versions
@@ -37,7 +37,7 @@ def test(arguments):
     record["test"] = {"recipe": arguments.recipe or record.get("recipe", "paper"), "settings": settings._asdict(),
                       "ended": results.now(), "seconds": round(time.time() - began, 1),
                       "predict_seconds": round(predicted - predicting, 3), "corpus": corpus.fingerprint,
-                      "bert": bert.fingerprint, "versions": versions()}
+                      "bert": bert.fingerprint or record.get("bert", {}), "versions": versions()}
     results.write_run(result, record)
     say("")
     say(text)

@@ -94,13 +94,6 @@ class AroundMentions:
         digest.add(*(part for example in examples for part in (example.document, example.from_id, example.to_id, example.label)))
         return digest.hexadecimal()
 
-    def more_of_the_corpus(self, documents):
-        """The mentions: their offsets, types and words."""
-        digest = Digest()
-        for document in documents:
-            digest.add(document.name, *mention_texts(document))
-        return {"mentions": digest.hexadecimal()}
-
     def make(self, documents, examples, tokenizer):
         """Features of the examples; see `make_features`."""
         return make_features(documents, examples, tokenizer)

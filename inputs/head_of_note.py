@@ -65,10 +65,6 @@ class HeadOfNote:
             digest.add(example.target, notes[example.context], example.label)
         return digest.hexadecimal()
 
-    def more_of_the_corpus(self, documents):
-        """Nothing but the examples."""
-        return {}
-
     def make(self, documents, examples, tokenizer):
         """Features of the examples; see `make_features`."""
         return make_features(examples, tokenizer, self._settings.seq_length)

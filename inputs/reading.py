@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 import data_process_i2b2
+from inputs import identity
 from inputs.features import cached
 from inputs.views import view_of
 from network import pretrained
@@ -35,7 +36,7 @@ class Corpus(NamedTuple):
     folder: object       # paths.CorpusFolder
     train: data_process_i2b2.Split
     test: data_process_i2b2.Split
-    fingerprint: dict    # "train", "test" -> SHA-256 of the split's TSV
+    fingerprint: dict    # "train", "test" -> SHA-256 of the split's TSV; "train documents", "test documents" -> of all of them
 
 
 def check_folders(corpus, bert):
@@ -44,12 +45,13 @@ def check_folders(corpus, bert):
     Parameters
     ----------
     corpus : paths.CorpusFolder
-    bert : paths.BertFolder
+    bert : paths.BertFolder, or None where a trained model brings what is needed.
     """
     problems = []
     for check, folder in ((data_process_i2b2.check_corpus_folder, corpus), (pretrained.check_bert_folder, bert)):
         try:
-            check(folder)
+            if folder is not None:
+                check(folder)
         except InputError as error:
             problems.append(str(error))
     if problems:
@@ -91,6 +93,9 @@ def config_and_vocab(config_path, vocab_path, settings):
     if settings.seq_length < max(settings.filter_sizes):
         raise InputError(f"seq_length {settings.seq_length} is shorter than the widest of filter_sizes "
                          f"{settings.filter_sizes}; use a longer seq_length.")
+    if settings.marker_states and settings.marker_layers > config.num_hidden_layers:
+        raise InputError(f"marker_layers={settings.marker_layers}: the BERT of {config_path} has {config.num_hidden_layers} "
+                         "layers; use that number or less.")
     return config, vocab
 
 
@@ -122,20 +127,66 @@ def bert_of_model(result, record, settings, folder=None):
 
     Raises
     ------
-    InputError : neither has them, another vocabulary than the model's, or as `config_and_vocab`.
+    InputError : neither has them, others than the model's, or as `config_and_vocab`.
     """
-    if folder is None and os.path.isfile(result.vocab) and os.path.isfile(result.bert_config):
-        config, vocab = config_and_vocab(result.bert_config, result.vocab, settings)
-        return Bert(None, config, vocab, {})
-    if folder is None:
+    if folder is not None:
+        bert = read_bert(folder, settings)
+        where = [folder.vocab, pretrained.check_bert_folder(folder)[0]]
+    elif has_bert(result):
+        bert = Bert(None, *config_and_vocab(result.bert_config, result.vocab, settings), {})
+        where = [result.vocab, result.bert_config]
+    else:
         raise InputError(f"{result.checkpoints} holds no vocab.txt and bert_config.json, as that of a model trained here does; "
                          "name the folder of the BERT that the model was made from with --bert DIR.")
-    bert = read_bert(folder, settings)
-    name = os.path.basename(folder.vocab)
-    if record.get("bert", bert.fingerprint).get(name) != bert.fingerprint[name]:
-        raise InputError(f"{folder.vocab} is not the vocabulary that the model in {result.root} was trained with; name the "
-                         "folder of the same BERT with --bert DIR.")
+    check_bert_of_model(result, record, settings, bert, where)
     return bert
+
+
+def has_bert(result):
+    """Whether a paths.ResultFolder holds the vocabulary and the configuration of its model."""
+    return os.path.isfile(result.vocab) and os.path.isfile(result.bert_config)
+
+
+def check_bert_of_model(result, record, settings, bert, where):
+    """Refuse a vocabulary, a configuration or a rule of case that is not the model's.
+
+    Parameters
+    ----------
+    result, record, settings : as for `bert_of_model`.
+    bert : Bert
+    where : files that vocabulary and configuration come from.
+
+    Raises
+    ------
+    InputError : one of them is not what run.json says of the model.
+    """
+    trained, found = record.get("model"), identity.of_model(bert.config, bert.vocab, settings.do_lower_case)
+    if trained is None:
+        recorded = record.get("bert", {}).get("vocab.txt")
+        if recorded is None:
+            if record:
+                say(f"{result.run} does not tell which vocabulary the model was trained with: it cannot be checked")
+        elif recorded != fingerprint_of(bert, where[0]):
+            raise another_bert(result, "vocabulary", where[0])
+        return
+    for part, path in (("vocabulary", where[0]), ("configuration", where[1])):
+        if trained.get(part) != found[part]:
+            raise another_bert(result, part, path)
+    if trained.get("do_lower_case") != found["do_lower_case"]:
+        raise InputError(f"the model in {result.root} was trained with do_lower_case={trained.get('do_lower_case')}; leave that "
+                         "setting out.")
+
+
+def fingerprint_of(bert, vocab_path):
+    """SHA-256 of a vocabulary as a file of Google's has it, whatever line ends the file itself has."""
+    return bert.fingerprint.get(os.path.basename(vocab_path)) or files.fingerprint_file(vocab_path)
+
+
+def another_bert(result, part, path):
+    """The InputError for a file that is not of the model's BERT."""
+    return InputError(f"{path} is not the {part} that the model in {result.root} was trained with ({result.run} tells which): it "
+                      "is another BERT's, or damaged. Name the folder of the model's own BERT with --bert DIR, or leave --bert "
+                      "out where the result folder is whole.")
 
 
 def read_corpus(folder, settings=Settings(), write=True):
@@ -165,18 +216,36 @@ def read_corpus(folder, settings=Settings(), write=True):
         more = " ..." if len(both) > 5 else ""
         say(f"warning: test documents that are in training too: {len(both)} ({', '.join(both[:5])}{more}); "
             "scores on them say little about new notes")
-    digest = {name: hashlib.sha256(data_process_i2b2.to_tsv(split.examples).encode("utf-8")).hexdigest()
-              for name, split in (("train", train), ("test", test))}
-    view = view_of(settings)
-    digest.update({f"{name} {part}": value for name, split in (("train", train), ("test", test))
-                   for part, value in view.more_of_the_corpus(split.documents).items()})
-    return Corpus(folder, train, test, digest)
+    tell_copies(train.documents)
+    digests = {}
+    for name, split in (("train", train), ("test", test)):
+        # What upstream's files hold, and all of the documents, of which more is read.
+        digests[name] = hashlib.sha256(data_process_i2b2.to_tsv(split.examples).encode("utf-8")).hexdigest()
+        digests[f"{name} documents"] = identity.of_documents(split.documents)
+    return Corpus(folder, train, test, digests)
 
 
 def in_both(train, test):
     """Names of the test documents that have the name or the text of a training document, sorted."""
-    names, texts = {document.name for document in train}, {document.text for document in train}
-    return sorted(document.name for document in test if document.name in names or document.text in texts)
+    names, texts = {document.name for document in train}, {" ".join(document.text.split()) for document in train}
+    return sorted(document.name for document in test
+                  if document.name in names or " ".join(document.text.split()) in texts)
+
+
+def copies(documents):
+    """Groups of documents with the same text, white space aside: list of lists of names, each of two or more."""
+    by_text = {}
+    for document in documents:
+        by_text.setdefault(" ".join(document.text.split()), []).append(document.name)
+    return [sorted(names) for names in by_text.values() if len(names) > 1]
+
+
+def tell_copies(documents):
+    """Say which training documents have the same text."""
+    found = sorted(copies(documents))
+    if found:
+        groups = "; ".join(" = ".join(names) for names in found[:5]) + (" ..." if len(found) > 5 else "")
+        say(f"warning: training documents with the same text: {groups}; where documents are held out, copies stay together")
 
 
 def features_of(documents, examples, bert, settings):
@@ -230,7 +299,7 @@ def held_out(corpus, settings):
     """Which training examples are held out as dev examples: bool [examples].
 
     None with `dev` = `test` (the paper's code), where dev is the test split; otherwise that share of the training
-    documents, drawn with the seed, at least one of them, is held out whole.
+    documents, drawn with the seed, at least one of them, is held out whole. Documents of the same text go together.
     """
     examples = corpus.train.examples
     if settings.dev == "test":
@@ -240,4 +309,11 @@ def held_out(corpus, settings):
     if count < 1:
         raise InputError(f"dev={settings.dev}: with one training document none can be held out; use --set dev=test.")
     chosen = {names[number] for number in np.random.RandomState(settings.seed).permutation(len(names))[:count]}
-    return np.array([example.document in chosen for example in examples])
+    for group in copies(corpus.train.documents):
+        # With the first of them, whichever of the others was drawn.
+        chosen = chosen | set(group) if group[0] in chosen else chosen - set(group)
+    held = np.array([example.document in chosen for example in examples])
+    if held.all() or not held.any():
+        raise InputError(f"dev={settings.dev}: too many of the training documents are copies of each other for some to be held "
+                         "out; use --set dev=test.")
+    return held

@@ -6,7 +6,6 @@ view there is. To add one, write its module, and put the class into VIEWS. What 
     is_chosen(settings)                     whether the settings ask for this view (a static method)
     name, Features                          its name, and the class of its features
     fingerprint(documents, examples, tokenizer)    digest of everything that the features depend on
-    more_of_the_corpus(documents)           digests of what it reads of a corpus besides train.txt or test.txt, by name
     make(documents, examples, tokenizer)    the features: named int32 arrays, one row for each example, with `rows` and `keys`
     cache_bytes(documents, examples)        the most bytes that their cache takes
     training_order(features)                function of the epoch: the rows of each of its batches

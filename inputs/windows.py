@@ -120,8 +120,9 @@ def marked(ids, numbers, spans, marker_ids):
         if not first:
             insertions += [(1, 0, side, 0, opening, side), (1, 0, side, 1, closing, None)]
             continue
+        # Of a mention longer than its window the marker closes what is shown.
+        last = int(np.flatnonzero((numbers >= begin) & (numbers < end))[-1])
         # At one place what closes comes before what opens, and of two mentions the longer one encloses the other.
-        last = max(first, place_of(numbers, end - 1))
         insertions += [(first, 2, first - last, side, opening, side), (last + 1, 1, last - first, -side, closing, None)]
     pieces, markers, done, length = [], [0, 0], 0, 0
     for place, _, _, _, piece, opened in sorted(insertions, key=lambda insertion: insertion[:4]):

@@ -1,8 +1,14 @@
 """What several test files share: running the real commands, and folders to run them on."""
+import array
+import functools
+import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 
@@ -43,13 +49,64 @@ def write_corpus(folder):
     return folder
 
 
-def run(script, *arguments, cwd=None, check=True, timeout=600):
-    """Run one of the project's scripts or modules ("notes.consistency"); returns the finished process with its output as text."""
-    finished = subprocess.run(command_of(script, *arguments), cwd=str(cwd or PROJECT), stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, universal_newlines=True, timeout=timeout, stdin=subprocess.DEVNULL)
+def run(script, *arguments, cwd=None, check=True, timeout=600, fresh=False):
+    """Run one of the project's scripts or modules ("notes.consistency"); returns the finished process with its output as text.
+
+    fresh : start a process; otherwise one is forked that has imported TensorFlow already (see fork_server).
+    """
+    folder = str(cwd or PROJECT)
+    if fresh:
+        finished = subprocess.run(command_of(script, *arguments), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  universal_newlines=True, timeout=timeout, stdin=subprocess.DEVNULL)
+    else:
+        finished = forked(script, [str(argument) for argument in arguments], folder, timeout)
     if check:
         assert finished.returncode == 0, f"{script} {arguments}\n{finished.stdout}\n{finished.stderr}"
     return finished
+
+
+def forked(script, arguments, folder, timeout):
+    """`run` in a process forked by the fork server."""
+    program = str(PROJECT / script) if script.endswith(".py") else script
+    request = json.dumps({"program": program, "arguments": arguments, "folder": folder}).encode("utf-8") + b"\n"
+    connection = fork_server()
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        descriptors = array.array("i", [out.fileno(), errors.fileno()])
+        sent = connection.sendmsg([request], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
+        connection.sendall(request[sent:])
+        process = int(line_of(connection, timeout))
+        try:
+            status = int(line_of(connection, timeout))
+        except socket.timeout:
+            os.kill(process, signal.SIGKILL)
+            line_of(connection, timeout)
+            raise
+        texts = []
+        for written in (out, errors):
+            written.seek(0)
+            texts.append(written.read().decode("utf-8").replace("\r\n", "\n"))
+        return subprocess.CompletedProcess([program] + arguments, status, *texts)
+
+
+def line_of(connection, timeout):
+    """One line from the fork server."""
+    connection.settimeout(timeout)
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = connection.recv(1)
+        assert byte, "the fork server has ended"
+        line += byte
+    return line
+
+
+@functools.lru_cache(maxsize=None)
+def fork_server():
+    """The connection to the fork server, which ends with this process."""
+    ours, its = socket.socketpair()
+    with its:
+        subprocess.Popen([sys.executable, str(PROJECT / "tests" / "fork_server.py"), str(its.fileno())], pass_fds=[its.fileno()],
+                         stdin=subprocess.DEVNULL, cwd=str(PROJECT))
+    return ours
 
 
 def command_of(script, *arguments):

@@ -5,7 +5,7 @@ import platform
 import time
 
 from evaluation.results import now, read_run, write_run
-from settings import Settings, as_text, settings_for
+from settings import Settings, as_text, parse_value, settings_for
 from support import files, locks
 from support.console import say
 from support.errors import InputError, not_written
@@ -15,6 +15,9 @@ from training.outcome import read_outcome
 # Settings that change how fast a run goes or how often it is saved, but not its outcome.
 NOT_PART_OF_THE_RUN = ("eval_batch_size", "save_every_minutes", "xla", "threads", "devices")
 
+# Settings that change what a trained model reads or how it computes; all others act on training alone.
+OF_A_TEST = ("seq_length", "context", "headings", "markers", "entities", "eval_batch_size", "precision", "xla", "threads")
+
 # Settings that earlier versions had, each with the value that means what this one does; and those that had another name.
 FORMER = {"averaging": 0.0, "links_per_pass": 1}
 RENAMED = {"link_kinds": "mention_types"}
@@ -23,11 +26,11 @@ FORMER_VALUES = {"markers": ("attached",)}
 
 
 def identity(record):
-    """What makes two runs the same one: dict of "setting KEY", "corpus SPLIT", "bert FILE" -> value."""
+    """What makes two runs the same one: dict of "setting KEY", "corpus SPLIT", "bert FILE", "model PART" -> value."""
     settings = recorded_settings(record) if "settings" in record else {}
     parts = {f"setting {key}": text for key, text in settings.items() if key not in NOT_PART_OF_THE_RUN}
-    for kind in ("corpus", "bert"):
-        parts.update({f"{kind} {name}": digest for name, digest in record.get(kind, {}).items()})
+    for group in ("corpus", "bert", "model"):
+        parts.update({f"{group} {name}": digest for name, digest in record.get(group, {}).items()})
     return parts
 
 
@@ -38,11 +41,23 @@ def recorded_settings(record):
     return {key: as_text(tuple(value) if isinstance(value, list) else value) for key, value in settings.items()}
 
 
+# Parts of a run's identity that not every version recorded: they are compared where both records have them.
+RECORDED_LATER = ("corpus ", "model ")
+
+
 def differences(old, new):
     """Lines that say in what two run records differ."""
     old, new = identity(old), identity(new)
+    parts = sorted(part for part in set(old) | set(new)
+                   if (part in old and part in new) or not part.startswith(RECORDED_LATER))
     return [f"{part} is {new.get(part, 'absent')}, was {old.get(part, 'absent')}" if part.startswith("setting")
-            else f"{part} has other content" for part in sorted(set(old) | set(new)) if old.get(part) != new.get(part)]
+            else f"{part} has other content" for part in parts if old.get(part) != new.get(part)]
+
+
+def unchecked(old, new):
+    """The parts of a new record that an old one, of an earlier version, does not tell and that cannot be compared."""
+    told = identity(old)
+    return [part for part in identity(new) if part.startswith(RECORDED_LATER) and part not in told]
 
 
 def settings_of_model(result, record, recipe=None, assignments=(), seed=None):
@@ -56,7 +71,8 @@ def settings_of_model(result, record, recipe=None, assignments=(), seed=None):
 
     Raises
     ------
-    InputError : another recipe than the model's, settings that this version does not have, or as `settings_for`.
+    InputError : another recipe than the model's, settings that this version does not have, settings that act on training
+        alone, or as `settings_for`.
     """
     recipe = recipe or record.get("recipe", "paper")
     if "settings" not in record:
@@ -69,8 +85,14 @@ def settings_of_model(result, record, recipe=None, assignments=(), seed=None):
     if unknown:
         raise InputError(f"the model in {result.root} was trained by another version of this program, with settings that this "
                          f"one does not have: {', '.join(unknown)}. Use that version, or train anew.")
-    trained = [f"{key}={text}" for key, text in recorded.items()]
-    return settings_for(recipe, trained + list(assignments), seed)
+    trained = Settings(**{key: parse_value(key, text) for key, text in recorded.items()})
+    settings = settings_for(recipe, assignments, seed, trained)
+    refused = [f"{key}={as_text(value)} (it was {as_text(getattr(trained, key))})"
+               for key, value in settings._asdict().items() if key not in OF_A_TEST and value != getattr(trained, key)]
+    if refused:
+        raise InputError(f"the model in {result.root} is trained, and these settings act on training alone: {', '.join(refused)}. "
+                         f"Leave them out; those that may be set here: {', '.join(OF_A_TEST)}.")
+    return settings
 
 
 def tell_changes(record, settings):
@@ -185,9 +207,13 @@ def examine(result, record):
     if "settings" not in read_run(result):
         raise InputError(f"{result.root} holds a run whose settings no run.json tells, so that it cannot be told whether this "
                          f"is the same one. Put that file back. {ways_out}")
-    changed = differences(read_run(result), record)
+    earlier = read_run(result)
+    changed = differences(earlier, record)
     if changed:
         raise InputError(f"{result.root} holds another run: {'; '.join(changed)}. {ways_out}")
+    unknown = unchecked(earlier, record)
+    if unknown:
+        say(f"{result.run} is of an earlier version and does not tell of: {', '.join(unknown)}; these cannot be compared")
     return read_outcome(result)
 
 

@@ -1,0 +1,99 @@
+"""Runs the project's programs in processes that are forked from one that has imported TensorFlow already.
+
+Most of what a short command costs is importing TensorFlow. A forked process is as fresh as a started one, but for what was
+imported: no session, graph or thread exists before the fork. `helpers.run` uses it; what starting a program is about is tested
+with started ones.
+
+A request is one line of JSON (program, arguments, working directory) with the file descriptors of standard output and standard
+error; the answers are two lines: the process' id, then its exit status.
+"""
+import array
+import json
+import os
+import runpy
+import signal
+import socket
+import sys
+import traceback
+
+PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+REQUEST_BYTES = 1 << 20
+
+
+def serve(connection):
+    """Answer requests until the other side is gone."""
+    while True:
+        request, descriptors = receive(connection)
+        if request is None:
+            return
+        process = os.fork()
+        if not process:
+            connection.close()
+            become(request, *descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        connection.sendall(b"%d\n" % process)
+        _, status = os.waitpid(process, 0)
+        code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
+        connection.sendall(b"%d\n" % code)
+
+
+def receive(connection):
+    """(request, [descriptors]) or (None, []) at the end."""
+    descriptors = array.array("i")
+    data, ancillary, _, _ = connection.recvmsg(REQUEST_BYTES, socket.CMSG_SPACE(2 * descriptors.itemsize))
+    for level, kind, content in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            descriptors.frombytes(content[:len(content) - len(content) % descriptors.itemsize])
+    while data and not data.endswith(b"\n"):
+        data += connection.recv(REQUEST_BYTES)
+    return (json.loads(data.decode("utf-8")), list(descriptors)) if data else (None, [])
+
+
+def become(request, out, errors):
+    """Be the program; never returns."""
+    status = 70
+    try:
+        with open(os.devnull) as nothing:
+            os.dup2(nothing.fileno(), 0)
+        os.dup2(out, 1)
+        os.dup2(errors, 2)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.chdir(request["folder"])
+        program = request["program"]
+        sys.argv = [program] + request["arguments"]
+        if program.endswith(".py"):
+            sys.path[0] = os.path.dirname(program)
+            runpy.run_path(program, run_name="__main__")
+        else:
+            runpy.run_module(program, run_name="__main__", alter_sys=True)
+        status = 0
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def main():
+    """Import what commands import, then serve the socket whose descriptor is the only argument."""
+    sys.path[0] = PROJECT
+    import commands.check  # noqa: F401
+    import commands.demo  # noqa: F401
+    import commands.repeat  # noqa: F401
+    import commands.use  # noqa: F401
+    import notes.export  # noqa: F401
+    import predict  # noqa: F401
+    import training.checks  # noqa: F401
+    import training.timing  # noqa: F401
+    serve(socket.socket(fileno=int(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    main()

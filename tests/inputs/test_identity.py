@@ -1,0 +1,193 @@
+"""Another vocabulary, another configuration, other documents: each is told from the model's and the run's own."""
+import json
+import shutil
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data_process_i2b2 import Document, Mention, Split, Tlink, examples
+from inputs import identity, reading
+from network.config import BertConfig
+from settings import Settings, settings_for
+from support.errors import InputError
+from support.paths import BertFolder, ResultFolder
+from training import runs
+
+VOCAB = {piece: number for number, piece in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "pain", "fever"])}
+CONFIG = BertConfig(6, 8, 1, 2, 16, 32)
+NOTE = Document("1", "\npain and fever\n", (Mention("EVENT", "E0", 1, 5, "pain", "PROBLEM", {}),
+                                            Mention("EVENT", "E1", 10, 15, "fever", "PROBLEM", {})),
+                (Tlink("TL0", "E0", "pain", "E1", "fever", "BEFORE"),))
+
+
+def test_the_order_of_the_vocabulary_and_the_case_are_part_of_a_model():
+    swapped = dict(VOCAB, pain=5, fever=4)
+    digests = [identity.of_model(CONFIG, vocab, lower)
+               for vocab, lower in ((VOCAB, False), (swapped, False), (VOCAB, True))]
+    assert digests[0]["vocabulary"] != digests[1]["vocabulary"] and digests[0]["configuration"] == digests[1]["configuration"]
+    assert digests[0]["do_lower_case"] != digests[2]["do_lower_case"]
+    wider = identity.of_model(BertConfig(6, 8, 1, 2, 32, 32), VOCAB, False)
+    assert wider["configuration"] != digests[0]["configuration"]
+
+
+CHANGES = {
+    "from and to exchanged": NOTE._replace(tlinks=(Tlink("TL0", "E1", "pain", "E0", "fever", "BEFORE"),)),
+    "another type of mention": NOTE._replace(mentions=(NOTE.mentions[0]._replace(type="TEST"), NOTE.mentions[1])),
+    "another tag": NOTE._replace(mentions=(NOTE.mentions[0]._replace(tag="TIMEX3"), NOTE.mentions[1])),
+    "another offset": NOTE._replace(mentions=(NOTE.mentions[0]._replace(start=2), NOTE.mentions[1])),
+    "another end": NOTE._replace(mentions=(NOTE.mentions[0]._replace(end=7), NOTE.mentions[1])),
+    "another id": NOTE._replace(mentions=(NOTE.mentions[0]._replace(id="E7"), NOTE.mentions[1])),
+    "another order of mentions": NOTE._replace(mentions=NOTE.mentions[::-1]),
+    "another link's id": NOTE._replace(tlinks=(NOTE.tlinks[0]._replace(id="Sectime0"),)),
+    "another type": NOTE._replace(tlinks=(NOTE.tlinks[0]._replace(type="AFTER"),)),
+    "an empty type": NOTE._replace(tlinks=(NOTE.tlinks[0]._replace(type=""),)),
+    "another text": NOTE._replace(text="\npain, and fever\n"),
+    "another name": NOTE._replace(name="2"),
+    "a mention less": NOTE._replace(mentions=NOTE.mentions[:1]),
+}
+
+
+@pytest.mark.parametrize("change", sorted(CHANGES))
+def test_whatever_a_recipe_may_read_changes_the_fingerprint_of_a_corpus(change):
+    assert identity.of_documents([CHANGES[change]]) != identity.of_documents([NOTE])
+
+
+@given(st.lists(st.text(max_size=3), min_size=2, max_size=6), st.integers(1, 5))
+def test_where_one_text_ends_and_the_next_begins_counts(texts, cut):
+    cut = min(cut, len(texts) - 1)
+    joined = texts[:cut - 1] + [texts[cut - 1] + texts[cut]] + texts[cut + 1:]
+    notes = [[NOTE._replace(name=text) for text in some] for some in (texts, joined)]
+    assert identity.of_documents(notes[0]) != identity.of_documents(notes[1])
+
+
+# ------------------------------------------------------------------------------------------------------------ copies
+
+def corpus_of(texts):
+    """A corpus whose training documents have these texts."""
+    documents = [Document(str(number), text, NOTE.mentions, NOTE.tlinks) for number, text in enumerate(texts)]
+    return reading.Corpus(None, Split(documents, [row for one in documents for row in examples(one)]), Split([], []), {})
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_copies_of_a_text_are_held_out_together(seed):
+    corpus = corpus_of(["pain", "a fever", "a  fever\n", "cough", "pain ", "rash", "fall", "stroke"])
+    assert sorted(map(sorted, reading.copies(corpus.train.documents))) == [["0", "4"], ["1", "2"]]
+    held = reading.held_out(corpus, Settings(dev="0.4", seed=seed))
+    by_document = dict(zip((row.document for row in corpus.train.examples), held))
+    assert by_document["0"] == by_document["4"] and by_document["1"] == by_document["2"]
+    assert held.any() and not held.all()
+
+
+def test_copies_alone_cannot_be_held_out():
+    with pytest.raises(InputError, match="copies of each other"):
+        reading.held_out(corpus_of(["pain", "pain", "pain"]), Settings(dev="0.4"))
+
+
+def test_without_copies_the_same_documents_are_held_out_as_ever():
+    corpus = corpus_of(["pain", "fever", "cough", "rash", "fall"])
+    held = reading.held_out(corpus, Settings(dev="0.4", seed=3))
+    drawn = np.random.RandomState(3).permutation(5)[:2]
+    assert sorted(np.flatnonzero(held)) == sorted(drawn)
+
+
+# -------------------------------------------------------------------------------------------------- a model and its BERT
+
+@pytest.fixture
+def copy(model, tmp_path):
+    """A copy of the toy model's result folder, and its record."""
+    shutil.copytree(str(model[1]), str(tmp_path / "result"))
+    result = ResultFolder(str(tmp_path / "result"))
+    with open(result.run, encoding="utf-8") as source:
+        return result, json.load(source)
+
+
+def settings_of(result, record):
+    return runs.settings_of_model(result, record)
+
+
+def swap_lines(path):
+    """Exchange two word pieces of a vocabulary, whose size stays."""
+    with open(str(path), encoding="utf-8") as source:
+        pieces = source.read().split("\n")
+    pieces[10], pieces[20] = pieces[20], pieces[10]
+    with open(str(path), "w", encoding="utf-8") as out:
+        out.write("\n".join(pieces))
+
+
+def test_a_vocabulary_of_the_same_size_in_another_order_is_refused(copy, bert, tmp_path):
+    result, record = copy
+    shutil.copytree(str(bert), str(tmp_path / "other"))
+    swap_lines(tmp_path / "other" / "vocab.txt")
+    own = reading.bert_of_model(result, record, settings_of(result, record))
+    same = reading.bert_of_model(result, record, settings_of(result, record), BertFolder(str(bert)))
+    assert own.vocab == same.vocab
+    with pytest.raises(InputError) as refused:
+        reading.bert_of_model(result, record, settings_of(result, record), BertFolder(str(tmp_path / "other")))
+    assert str(tmp_path / "other" / "vocab.txt") in str(refused.value) and result.run in str(refused.value)
+
+
+@pytest.mark.parametrize("damage, part", [(lambda result: swap_lines(result.vocab), "vocab.txt"), (
+    lambda result: change_json(result.bert_config, hidden_dropout_prob=0.3), "bert_config.json")])
+def test_a_damaged_copy_in_the_result_folder_is_refused(copy, damage, part):
+    result, record = copy
+    damage(result)
+    with pytest.raises(InputError, match=part):
+        reading.bert_of_model(result, record, settings_of(result, record))
+
+
+def change_json(path, **changes):
+    with open(path, encoding="utf-8") as source:
+        content = json.load(source)
+    with open(path, "w", encoding="utf-8") as out:
+        json.dump(dict(content, **changes), out)
+
+
+def test_a_record_of_an_earlier_version_is_checked_as_far_as_it_goes(copy, capsys):
+    result, record = copy
+    del record["model"]
+    reading.bert_of_model(result, record, settings_of(result, record))
+    assert "cannot be checked" not in capsys.readouterr().out, "the file's own digest is on record"
+    swap_lines(result.vocab)
+    with pytest.raises(InputError, match="vocab.txt"):
+        reading.bert_of_model(result, record, settings_of(result, record))
+    del record["bert"]
+    reading.bert_of_model(result, record, settings_of(result, record))
+    assert "cannot be checked" in capsys.readouterr().out
+
+
+# ----------------------------------------------------------------------------------------------------------- settings
+
+@pytest.mark.parametrize("assignment, words", [
+    ("learning_rate=0.1", "learning_rate=0.1"), ("dev=0.5", "it was test"), ("num_epochs=3", "num_epochs"),
+    ("do_lower_case=true", "it was false"), ("num_filters=7", "num_filters")])
+def test_settings_of_training_are_refused_for_a_trained_model(tmp_path, assignment, words):
+    record = {"recipe": "paper", "settings": Settings()._asdict()}
+    with pytest.raises(InputError, match=words):
+        runs.settings_of_model(ResultFolder(str(tmp_path)), record, assignments=[assignment])
+
+
+def test_what_acts_on_a_test_may_be_set_and_what_is_the_same_may_be_said(tmp_path):
+    record = {"recipe": "paper", "settings": Settings()._asdict()}
+    given = ["seq_length=64", "eval_batch_size=3", "xla=off", "threads=1", "learning_rate=5e-5"]
+    chosen = runs.settings_of_model(ResultFolder(str(tmp_path)), record, assignments=given, seed=0)
+    assert (chosen.seq_length, chosen.eval_batch_size, chosen.xla, chosen.threads) == (64, 3, "off", 1)
+
+
+@pytest.mark.parametrize("recipe, given, words", [
+    ("paper", ["head_rate=10"], "optimizer=adamw"), ("paper", ["warmup=0.2"], "optimizer is adam"),
+    ("context", ["marker_states=false", "marker_layers=3"], "marker_states=true")])
+def test_settings_that_cannot_act_are_refused(recipe, given, words):
+    with pytest.raises(InputError, match=words):
+        settings_for(recipe, given)
+
+
+def test_a_seed_given_twice_is_refused():
+    with pytest.raises(InputError, match="one of them"):
+        settings_for("paper", ["seed=1"], seed=2)
+
+
+def test_layers_that_the_bert_lacks_are_refused(bert):
+    with pytest.raises(InputError, match="marker_layers=5"):
+        reading.read_bert(BertFolder(str(bert)), settings_for("context", ["marker_layers=5"]))

@@ -27,7 +27,19 @@ from xml.sax.saxutils import escape
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
-from data_process_i2b2 import Document, Mention, Split, Tlink, examples, one_line, read_bytes, summary, xml_names
+from data_process_i2b2 import (
+    Document,
+    Mention,
+    Split,
+    Tlink,
+    check_document_names,
+    document_name,
+    examples,
+    one_line,
+    read_bytes,
+    summary,
+    xml_names,
+)
 from support.errors import InputError
 from support.main import run_main
 from support.paths import E3C_RECORD, PROJECT, TEST_XML, TRAIN_XML
@@ -98,7 +110,7 @@ def read_xmi(path):
              if element.tag in (_CUSTOM + "EVENTTLINKLink", _CUSTOM + "TIMEX3TimexLinkLink")}
     mentions = {xmi_id: mention for xmi_id, (mention, _) in owners.items()}
     tlinks, dangling, untyped = _tlinks(owners.values(), links, mentions)
-    name = re.sub(r"\.xml$", "", os.path.basename(path), flags=re.IGNORECASE)
+    name = document_name(path)
     return Converted(Document(name, text, tuple(mentions.values()), tuple(tlinks)), dangling, untyped)
 
 
@@ -249,7 +261,7 @@ def chosen_folders(e3c, languages):
 
 def layer1_files(folders):
     """{document: path} of the files in some folders, in the order of the documents' names."""
-    files = {}
+    files = []
     for folder in folders:
         try:
             names = xml_names(folder)
@@ -258,13 +270,8 @@ def layer1_files(folders):
                              "permissions.") from error
         if not names:
             raise InputError(f"the folder {folder} holds no XML file. {GETTING_E3C}")
-        for name in names:
-            path, document = os.path.join(folder, name), name[:-len(".xml")]
-            if document in files:
-                raise InputError(f"{files[document]} and {path} have the same name, by which the converted "
-                                 "corpus tells documents apart. Take one out of its folder.")
-            files[document] = path
-    return dict(sorted(files.items()))
+        files += [os.path.join(folder, name) for name in names]
+    return dict(sorted(check_document_names(files).items()))
 
 
 def training_documents(e3c, path=None):

@@ -116,11 +116,10 @@ def read_document(path, entities="upstream", require_text=True):
     Raises
     ------
     InputError
-        If the file cannot be read, is not UTF-8 or exceeds `MAX_BYTES`, or as `parse_document`.
+        If the file cannot be read, is not UTF-8 or exceeds `MAX_BYTES`, or as `document_name` and `parse_document`.
     """
     path = os.fspath(path)
-    name = re.sub(r"\.xml$", "", os.path.basename(path), flags=re.IGNORECASE)
-    return parse_document(read_utf8(path), name, entities, require_text, path)
+    return parse_document(read_utf8(path), document_name(path), entities, require_text, path)
 
 
 def parse_document(source, name, entities="upstream", require_text=True, where=None):
@@ -314,7 +313,8 @@ def read_folder(folder, entities="upstream"):
     Raises
     ------
     InputError
-        If the folder is missing, holds no XML file, or a file of it is unusable (see `read_document`).
+        If the folder is missing, holds no XML file or two of one document, or a file of it is unusable (see
+        `read_document`).
     """
     folder = os.fspath(folder)
     try:
@@ -337,10 +337,64 @@ def remedy(folder):
 
 
 def xml_names(folder):
-    """The file names of a folder's documents, as `read_folder` takes them; OSError if it cannot be listed."""
-    names = [name for name in os.listdir(folder)
-             if name.lower().endswith(".xml") and not name.startswith("._")]
-    return sorted(names, key=lambda name: (name[:-len(".xml")], name))
+    """The file names of a folder's documents, as `read_folder` takes them.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be listed.
+    InputError
+        See `check_document_names`.
+    """
+    names = sorted(xml_files(folder), key=lambda name: (name[:-len(".xml")], name))
+    check_document_names(os.path.join(folder, name) for name in names)
+    return names
+
+
+def xml_files(folder):
+    """The names of a folder's XML files, whatever they are called; OSError if it cannot be listed."""
+    return [name for name in os.listdir(folder) if name.lower().endswith(".xml") and not name.startswith("._")]
+
+
+# Tables end a field at a tab and a row at a line end. Other programs take more characters for a line end than
+# this one does, and a byte of a name that is not UTF-8 (a surrogate here) cannot be written at all.
+_NOT_IN_TABLES = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def document_name(path):
+    """The name of the document in a file: the file's without its ending.
+
+    Raises
+    ------
+    InputError
+        If the name cannot stand in a table.
+    """
+    base = os.path.basename(path)
+    if _NOT_IN_TABLES.search(base):
+        raise InputError(f"{path!r}: a table names documents by their files, and this name has a tab, a line end or another "
+                         f"character that cannot stand there. Rename the file, for example to "
+                         f"{_NOT_IN_TABLES.sub('_', base)!r}.")
+    return os.path.splitext(base)[0]
+
+
+def check_document_names(files):
+    """The documents' names of some files: {name: path}, in the order of the paths.
+
+    Everything that is made of a document bears its name alone, so two documents of one name would be mixed up.
+
+    Raises
+    ------
+    InputError
+        If two files are of one document, such as a.xml and a.XML, or as `document_name`.
+    """
+    named = {}
+    for path in files:
+        name = document_name(path)
+        if name in named:
+            raise InputError(f"{named[name]} and {path} have the same name, endings apart. Documents are told apart by it: rename "
+                             "one, or take it out of its folder.")
+        named[name] = path
+    return named
 
 
 def examples(document, tlinks=None):

@@ -82,19 +82,18 @@ def settings_for(recipe, assignments=(), seed=None, base=None):
     """
     if recipe not in RECIPES:
         raise InputError(f"--recipe {recipe}: no such recipe; there are: {', '.join(RECIPES)}.")
-    settings, given = base or RECIPES[recipe], set()
+    settings = base or RECIPES[recipe]
     for assignment in assignments:
         key, equals, value = assignment.partition("=")
         if not equals or key not in Settings._fields:
             raise InputError(f"--set {assignment}: expected KEY=VALUE with a KEY of: {', '.join(Settings._fields)}.")
         settings = settings._replace(**{key: parse_value(key, value)})
-        given.add(key)
     if seed is not None:
-        if "seed" in given:
+        if any(assignment.startswith("seed=") for assignment in assignments):
             raise InputError("--seed and --set seed= say the same thing: give one of them.")
         settings = settings._replace(seed=parse_value("seed", str(seed)))
     check_together(settings)
-    check_given(settings, given)
+    check_acts(settings, base or RECIPES[recipe])
     return settings
 
 
@@ -103,14 +102,10 @@ ACTS_WITH = {"head_rate": ("optimizer", "adamw"), "warmup": ("optimizer", "adamw
              "marker_layers": ("marker_states", True)}
 
 
-def check_given(settings, given):
-    """Raise an InputError where a setting that the user gave cannot act.
-
-    given : names of settings.
-    """
-    for key in sorted(given & set(ACTS_WITH)):
-        other, value = ACTS_WITH[key]
-        if getattr(settings, other) != value:
+def check_acts(settings, base):
+    """Raise an InputError where a setting that the user changed from that of `base` cannot act."""
+    for key, (other, value) in ACTS_WITH.items():
+        if getattr(settings, key) != getattr(base, key) and getattr(settings, other) != value:
             raise InputError(f"--set {key}: acts only with {other}={as_text(value)}, and {other} is "
                              f"{as_text(getattr(settings, other))}; leave it out, or set {other}, too.")
 

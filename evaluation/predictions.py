@@ -1,4 +1,5 @@
 """The predictions of a run as arrays, and the file `predictions.tsv` they are kept in."""
+import collections
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ MERGING = np.array([MERGED_LABELS.index(merge(label)) for label in LABELS])
 
 
 class Predictions(NamedTuple):
-    """One row per TLINK, those of a document together and in the order of its file."""
+    """One row per TLINK, those of a document together and in the order of its file, as `test` writes them."""
     documents: list            # str [rows], names of the documents
     tlinks: list               # str [rows], ids
     from_ids: list             # str [rows]
@@ -36,6 +37,71 @@ class Predictions(NamedTuple):
         names = list(dict.fromkeys(self.documents))
         index = {name: number for number, name in enumerate(names)}
         return names, np.array([index[name] for name in self.documents], int)
+
+    def keys(self):
+        """What tells rows apart, as far as one value can: list of (document, tlink, from_id, to_id)."""
+        return list(zip(self.documents, self.tlinks, self.from_ids, self.to_ids))
+
+    def in_order(self, keys, name, name_of_keys):
+        """These rows in the order of another table.
+
+        Parameters
+        ----------
+        keys : list of (document, tlink, from_id, to_id), the rows of the other table.
+        name, name_of_keys : what this table and the other are called in messages.
+
+        Raises
+        ------
+        InputError : see `join`.
+        """
+        return self.take(join(keys, self.keys(), name_of_keys, name))
+
+    def take(self, rows):
+        """The Predictions of some rows, in this order."""
+        rows = np.array(rows, int)
+        return Predictions(*([column[row] for row in rows] for column in self[:4]), *(array[rows] for array in self[4:]))
+
+
+def join(keys, others, name_of_keys, name_of_others):
+    """Which row of one table belongs to each row of another.
+
+    Ids repeat in real documents, and so do whole links: the second row with a key belongs to the second with that key.
+
+    Parameters
+    ----------
+    keys, others : lists of (document, tlink, from_id, to_id), the rows of the two tables.
+    name_of_keys, name_of_others : what the two tables are called in messages.
+
+    Returns
+    -------
+    list of int, for each of `keys` the number of its row in `others`.
+
+    Raises
+    ------
+    InputError : a row is in one of the tables alone; the message names it.
+    """
+    numbers = {key: number for number, key in enumerate(_counted(others))}
+    wanted = _counted(keys)
+    missing = [key for key in wanted if key not in numbers]
+    left_over = sorted(set(numbers).difference(wanted), key=numbers.get)
+    for having, lacking, rows in ((name_of_keys, name_of_others, missing), (name_of_others, name_of_keys, left_over)):
+        if rows:
+            document, tlink, from_id, to_id, before = rows[0]
+            again = f" {before + 1} times" if before else ""
+            more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
+            raise InputError(f"document {document}: {having} has the TLINK {tlink:.40} from {from_id:.40} to {to_id:.40}{again}"
+                             f"{more}, which {lacking} lacks. One was changed meanwhile: test again.")
+    return [numbers[key] for key in wanted]
+
+
+def _counted(keys):
+    """Each key with how often it occurred before."""
+    seen = collections.Counter()
+    counted = []
+    for key in keys:
+        counted.append((*key, seen[key]))
+        seen[key] += 1
+    return counted
 
 
 def of_examples(examples, log_probabilities):

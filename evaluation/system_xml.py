@@ -26,6 +26,12 @@ def read_documents(folder):
             for name in data_process_i2b2.xml_names(folder)}
 
 
+def keys(documents):
+    """What tells the typed TLINKs of documents apart, as in `predictions.Predictions.keys`, in the files' order."""
+    return [tuple(map(data_process_i2b2.one_line, (document.name, tlink.id, tlink.from_id, tlink.to_id)))
+            for document in documents for tlink in document.tlinks if tlink.type]
+
+
 def write_system_xml(folder, documents, predictions, with_text=False):
     """Write one file per test document, under its file name in the corpus.
 
@@ -35,29 +41,22 @@ def write_system_xml(folder, documents, predictions, with_text=False):
     ----------
     folder : where to, made if need be.
     documents : {file name: Document} of the test set, from `read_documents`.
-    predictions : predictions.Predictions
+    predictions : predictions.Predictions, in any order.
     with_text : write the whole documents. Never into a result folder.
 
     Raises
     ------
     InputError : the documents are not those that were predicted.
     """
-    merged = iter(zip(predictions.tlinks, predictions.merged_predicted()))
+    predictions = predictions.in_order(keys(documents.values()), "the run's predictions", "the folder of test documents")
+    merged = iter(predictions.merged_predicted())
     written = {}
     for name, document in documents.items():
-        typed = [tlink for tlink in document.tlinks if tlink.type]
-        own = [next(merged, (None, None)) for _ in typed]
-        if [tlink for tlink, _ in own] != [data_process_i2b2.one_line(tlink.id) for tlink in typed]:
-            raise InputError(f"{name} has other TLINKs than those that were predicted: it was changed "
-                             "meanwhile. Test again.")
-        written[safe_name(name)] = system_document(document, [MERGED_LABELS[number]
-                                                              for _, number in own], with_text)
-    if next(merged, None) is not None:
-        raise InputError("the test documents have fewer TLINKs than were predicted: they were changed "
-                         "meanwhile. Test again.")
+        types = [MERGED_LABELS[next(merged)] for tlink in document.tlinks if tlink.type]
+        written[safe_name(name)] = system_document(document, types, with_text)
     for name, text in written.items():
         write_atomically(os.path.join(folder, name), text)
-    for name in data_process_i2b2.xml_names(folder):
+    for name in data_process_i2b2.xml_files(folder):
         if name not in written:
             os.remove(os.path.join(folder, name))
 

@@ -17,6 +17,8 @@ optimality by CBC, through PuLP.
 """
 import argparse
 import collections
+import os
+import sys
 import tempfile
 import time
 from typing import NamedTuple
@@ -25,7 +27,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from evaluation import bootstrap, predictions
+from evaluation import bootstrap, predictions, system_xml
 from evaluation.predictions import MERGING
 from evaluation.temporal_graph import AFTER, BEFORE, OVERLAP, canonical, reduce_links
 from inputs.labels import LABELS, MERGED_LABELS
@@ -98,7 +100,7 @@ def contradictions(stated):
 
     Parameters
     ----------
-    stated : list of (from_id, to_id, merged label)
+    stated : list of (from_id, to_id, merged label); one that lacks an end contradicts nothing.
 
     Returns
     -------
@@ -106,6 +108,8 @@ def contradictions(stated):
     """
     arcs = collections.defaultdict(list)
     for number, (from_id, to_id, label) in enumerate(stated):
+        if not (from_id and to_id):
+            continue
         if label != AFTER:
             arcs[from_id].append(Arc(number, to_id, True, label == BEFORE))
         if label != BEFORE:
@@ -216,6 +220,8 @@ def one_by_one(links, scores, graph):
     runner_up = np.sort(scores, axis=1)[:, -2]
     for number in np.argsort(runner_up, kind="mergesort"):
         link = links[number]
+        if not all(link):
+            continue
         entailed = graph.relation(*link)
         if entailed is None:
             graph.add(canonical((*link, MERGED_LABELS[merged[number]])))
@@ -260,7 +266,8 @@ def revise(links, log_probabilities, known=(), seconds=TIME_LIMIT):
     """
     of_merged = np.stack([np.logaddexp.reduce(log_probabilities[:, MERGING == number], axis=1)
                           for number in range(len(MERGED_LABELS))], axis=1)
-    stated = [(from_id, to_id, MERGED_LABELS[MERGING[LABELS.index(label)]]) for from_id, to_id, label in known]
+    stated = [(from_id, to_id, MERGED_LABELS[MERGING[LABELS.index(label)]])
+              for from_id, to_id, label in known if from_id and to_id]
     solution = most_probable(links, of_merged, stated, seconds)
 
     def finer(merged):
@@ -293,13 +300,17 @@ def effect(table):
 
     Parameters
     ----------
-    table : predictions.Predictions with gold labels.
+    table : predictions.Predictions with gold labels. The closure scores take the rows of a document to be in the order
+        of its file.
     """
     began = time.time()
     revisions = revise_all(table)
     seconds = time.time() - began
-    # A document's rows are together, so its labels only have to be put one after the other.
-    merged, consistent = (np.concatenate(labels) for labels in zip(*((one.merged, one.consistent) for one in revisions)))
+    # The revisions are in the order of documents and, in a document, of rows: so are the rows' numbers here.
+    rows = np.argsort(table.document_rows()[1], kind="mergesort")
+    merged, consistent = np.empty_like(table.predicted), np.empty_like(table.predicted)
+    merged[rows] = np.concatenate([one.merged for one in revisions])
+    consistent[rows] = np.concatenate([one.consistent for one in revisions])
     stages = [bootstrap.counts(table, labels, MERGING[labels]) for labels in (table.predicted, merged, consistent)]
     scores = [bootstrap.scores(bootstrap.total(stage)) for stage in stages]
     p_values = [bootstrap.p_values(*pair) for pair in zip(stages, stages[1:])]
@@ -316,12 +327,33 @@ def effect(table):
             + format_table(["", "as predicted", "merged", "p", "consistent", "p"], rows) + f"\n\n{P_VALUES}")
 
 
+def read_in_file_order(result):
+    """The Predictions in a result folder, each document's in the order of its file, even where the table was sorted.
+
+    The order is that of the folder's system XML; a line on standard error tells where that is missing.
+
+    Parameters
+    ----------
+    result : paths.ResultFolder
+
+    Raises
+    ------
+    InputError : the predictions or the system XML are missing, damaged or not of one test.
+    """
+    table = predictions.read(result.predictions)
+    if not os.path.isdir(result.system_xml):
+        print(f"note: {result.system_xml} is missing, so the rows of predictions.tsv are taken to be in the order of the test "
+              "documents, on which the closure scores depend.", file=sys.stderr)
+        return table
+    documents = system_xml.read_documents(result.system_xml).values()
+    return table.in_order(system_xml.keys(documents), result.predictions, result.system_xml)
+
+
 def main():
     parser = argparse.ArgumentParser(description="What consistent labels change in a tested run and do to its scores.",
                                      epilog=P_VALUES)
     parser.add_argument("result", metavar="RESULT_DIR", help="result folder of a tested run")
-    result = paths.ResultFolder(parser.parse_args().result)
-    print(effect(predictions.read(result.predictions)))
+    print(effect(read_in_file_order(paths.ResultFolder(parser.parse_args().result))))
 
 
 if __name__ == "__main__":

@@ -226,6 +226,31 @@ def test_documents_are_sorted_by_name(tmp_path):
     assert [document.name for document in data.read_folder(tmp_path)] == ["C", "a", "a-1", "b"]
 
 
+def test_two_files_of_one_document_are_refused(tmp_path):
+    for name in ("a.xml", "a.XML", "b.xml", "b.xml.txt", "b.xml.extent", "b.xml.tlink", "._a.xml"):
+        write(tmp_path / name, xml())
+    with pytest.raises(InputError) as refusal:
+        data.read_folder(tmp_path)
+    assert all(str(tmp_path / name) in str(refusal.value) for name in ("a.xml", "a.XML"))
+    (tmp_path / "a.XML").unlink()
+    assert [document.name for document in data.read_folder(tmp_path)] == ["a", "b"]
+
+
+@pytest.mark.parametrize("character", ["\t", "\n", "\r", "\x0b", "\x85", "\u2028", os.fsdecode(b"\xe9")])
+def test_a_name_that_cannot_stand_in_a_table_is_refused(character, tmp_path):
+    path = write(tmp_path / f"a{character}b.xml", xml())
+    for read_it in (lambda: data.read_folder(tmp_path), lambda: data.read_document(path)):
+        with pytest.raises(InputError) as refusal:
+            read_it()
+        assert repr(str(path)) in str(refusal.value) and "'a_b.xml'" in str(refusal.value)
+
+
+def test_documents_of_several_folders_have_names_of_their_own():
+    assert data.check_document_names(["x/a b.xml", "y/a.b.XML"]) == {"a b": "x/a b.xml", "a.b": "y/a.b.XML"}
+    with pytest.raises(InputError, match="^x/a.xml and y/a.xml have the same name"):
+        data.check_document_names(["x/a.xml", "y/b.xml", "y/a.xml"])
+
+
 @pytest.mark.parametrize("entities, note, mention", [
     ("upstream", "\nX and Y films  and  and amp; ENT GI <br>\n", "Q and A  and amp; B"),
     ("decoded", "\nX&Y films &&amp; ENT & GI <br>\n", "Q&A & B")])

@@ -1,20 +1,25 @@
 """Scores: the 2012 challenge's own figures, a second way to compute them, and their properties."""
+import itertools
 import json
 import random
 import subprocess
 import sys
 import time
+import tracemalloc
 import warnings
 from collections import Counter
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scoring
+from data_process_i2b2 import read_document
+from evaluation import temporal_graph
 from evaluation.temporal_graph import TemporalGraph, canonical, reduce_links
 from inputs.labels import LABELS, MERGED_LABELS, merge
-from scoring import Prediction, format_scores, merged_scores, pair_scores, scores, tempeval_scores
+from scoring import Prediction, closure_counts, format_scores, merged_scores, pair_scores, scores, tempeval_scores
 from support.errors import InputError
 
 INVERSE = {"BEFORE": "AFTER", "AFTER": "BEFORE", "OVERLAP": "OVERLAP"}
@@ -61,6 +66,20 @@ def test_every_figure_of_the_challenges_script(shared, project, corpus):
         names = ("gold_links", "system_links", "precision", "recall", "f1")
         assert rows[name] == [of_one[figure] for figure in names], name
     assert rows["total"][2:] == [expected["precision"], expected["recall"], expected["f1"]]
+
+
+def test_the_counts_of_the_challenges_script_on_odd_links(shared):
+    """Links restated in the other direction, of an id with itself, to nothing."""
+    folder = shared / "official_scorer" / "odd"
+    expected = json.loads((folder / "counts.json").read_text(encoding="utf-8"))
+    found = {}
+    for name in expected:
+        gold, system = ([(tlink.from_id, tlink.to_id, tlink.type) for tlink in read_document(folder / side / f"{name}.xml").tlinks]
+                        for side in ("gold", "system"))
+        counts = closure_counts(gold, system)
+        found[name] = {"system": counts.system_links, "gold": counts.gold_links, "matched_system": counts.system_found,
+                       "matched_gold": counts.gold_found}
+    assert len(expected) == 18 and found == expected
 
 
 # ------------------------------------------------------------------------------------------------ the closure
@@ -122,10 +141,15 @@ def test_reduction_drops_the_entailed_and_keeps_the_contradictory_outside_the_gr
         ("A", "C", "BEFORE"),  # follows
         ("B", "A", "AFTER"),  # the first one again
         ("C", "A", "OVERLAP"),  # contradicts
-        ("A", "C", "OVERLAP"),  # the same contradiction
-        ("D", "D", "OVERLAP"),  # says nothing
+        ("A", "C", "OVERLAP"),  # in other words
+        ("C", "A", "OVERLAP"),  # in the same words
+        ("D", "D", "AFTER"),  # contradicts itself, and so does not enter the graph
+        ("D", "D", "OVERLAP"),  # the first that is said of D
+        ("D", "D", "OVERLAP"),  # the same again
+        ("A", "A", "OVERLAP"),  # follows
     ])
-    assert reduced == [("A", "B", "BEFORE"), ("B", "C", "BEFORE"), ("A", "C", "OVERLAP")]
+    assert reduced == [("A", "B", "BEFORE"), ("C", "B", "AFTER"), ("D", "D", "OVERLAP"),
+                       ("C", "A", "OVERLAP"), ("A", "C", "OVERLAP"), ("D", "D", "AFTER")]
     assert graph.relation("A", "C") == "BEFORE"
 
 
@@ -142,24 +166,116 @@ def test_the_graph_refuses_what_it_cannot_hold():
     with pytest.raises(ValueError):
         graph.add(("B", "A", "BEFORE"))
     with pytest.raises(ValueError):
+        graph.add(("B", "B", "OVERLAP"))
+    with pytest.raises(ValueError):
         canonical(("A", "B", "DURING"))
+
+
+def naive_reduction(links):
+    """What `reduce_links` gives, with the closure as a set of (id, id, type) that is worked out anew for each link."""
+    entailed, kept, contradictions = set(), [], []
+    for a, b, label in links:
+        about = {relation for x, y, relation in entailed if (x, y) == (a, b)}
+        if a == b and label != "OVERLAP" or about - {label}:
+            if (a, b, label) not in contradictions:
+                contradictions.append((a, b, label))
+        elif not about:
+            kept.append((a, b, label))
+            entailed |= {(a, a, "OVERLAP"), (b, b, "OVERLAP"), (a, b, label), (b, a, INVERSE[label])}
+            for middle in IDS:
+                entailed |= {(x, z, following if relation == "OVERLAP" else relation)
+                             for x, y, relation in entailed if y == middle
+                             for y2, z, following in entailed if y2 == middle and (
+                                 relation == following or "OVERLAP" in (relation, following))}
+    return kept + contradictions, entailed
+
+
+@unhurried
+@given(links_of_a_document, st.sampled_from([1, 2, 3, temporal_graph.MOST_RECENT]))
+def test_the_graph_of_bits_is_the_naive_closure(links, most_recent):
+    # The sets of bits are brought up to date after every link, after some, or not at all.
+    with mock.patch.object(temporal_graph, "MOST_RECENT", most_recent):
+        reduced, graph = reduce_links(links)
+        expected, entailed = naive_reduction(links)
+        assert reduced == expected
+        for a, b in itertools.permutations(IDS, 2):
+            assert {graph.relation(a, b)} - {None} == {relation for x, y, relation in entailed if (x, y) == (a, b)}
+        assert {identifier for identifier in IDS if identifier in graph} == {a for a, _, _ in entailed}
+        assert graph.closure() == {canonical(link) for link in entailed if link[0] != link[1]}
+
+
+@unhurried
+@given(links_of_a_document, links_of_a_document)
+def test_a_link_is_found_that_the_other_side_states_or_entails(gold, system):
+    (gold_links, of_gold), (system_links, of_system) = naive_reduction(gold), naive_reduction(system)
+
+    def found(links, stated, entailed):
+        either_way = {link for a, b, label in stated for link in ((a, b, label), (b, a, INVERSE[label]))}
+        return sum(link in either_way or link in entailed or link[0] == link[1] and link[2] == "OVERLAP" for link in links)
+    assert closure_counts(gold, system) == (found(system_links, gold_links, of_gold), len(system_links),
+                                            found(gold_links, system_links, of_system), len(gold_links))
+
+
+@unhurried
+@given(links_of_a_document, st.lists(st.tuples(st.sampled_from(["", "E0"]), st.sampled_from(["", "E1"]),
+                                               st.sampled_from(LABELS + ("",))), max_size=5), st.randoms(use_true_random=False))
+def test_links_without_an_end_or_a_type_are_left_out(links, lacking, chance):
+    lacking = [link for link in lacking if not all(link)]
+    mixed = list(links)
+    for link in lacking:
+        mixed.insert(chance.randint(0, len(mixed)), link)
+    assert closure_counts(mixed, links) == closure_counts(links, mixed) == closure_counts(links, links)
+
+
+def chain(length):
+    return [(f"E{number}", f"E{number + 1}", "BEFORE") for number in range(length)]
+
+
+@pytest.mark.parametrize("order", [lambda links: links, lambda links: links[::-1]], ids=["forwards", "backwards"])
+def test_four_times_the_chain_takes_less_than_ten_times_the_time(order):
+    # Sets of ids take about twenty times as long.
+    def seconds(length):
+        links, taken = order(chain(length)), []
+        for _ in range(3):
+            began = time.process_time()
+            assert closure_counts(links, links) == (length,) * 4
+            taken.append(time.process_time() - began)
+        return min(taken)
+    assert seconds(2400) < 10 * seconds(600)
+
+
+def test_a_long_chain_takes_little_memory():
+    links = chain(5000)
+    tracemalloc.start()
+    try:
+        closure_counts(links, links)
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
 
 
 # ------------------------------------------------------------------------------- properties of closure scores
 
 @unhurried
-@given(links_of_a_document.filter(lambda links: any(a != b or label != "OVERLAP" for a, b, label in links)))
+@given(links_of_a_document.filter(bool))
 def test_gold_against_itself_is_perfect(links):
     # A contradictory link is found because the other file states it, so contradictory gold is perfect too.
     assert figures(links, links) == (1.0, 1.0, 1.0)
 
 
 @unhurried
-@given(links_of_a_document, links_of_a_document, st.randoms(use_true_random=False))
+@given(consistent_links(), links_of_a_document, st.randoms(use_true_random=False))
 def test_inverting_links_changes_nothing(gold, system, chance):
     def some_inverted(links):
         return [(b, a, INVERSE[label]) if chance.random() < 0.5 else (a, b, label) for a, b, label in links]
-    assert figures(some_inverted(gold), some_inverted(system)) == figures(gold, system)
+
+    def some_pairs_inverted(links):
+        # Contradictions are told apart as they are written, so all links of a pair of ids are inverted, or none.
+        pairs = {frozenset(link[:2]): chance.random() < 0.5 for link in links}
+        return [(b, a, INVERSE[label]) if pairs[frozenset((a, b))] else (a, b, label) for a, b, label in links]
+    assert figures(some_inverted(gold), some_pairs_inverted(system)) == figures(gold, system)
+    assert figures(some_pairs_inverted(system), some_inverted(gold)) == figures(system, gold)
+    assert figures(some_pairs_inverted(system), some_pairs_inverted(system)) == (1.0, 1.0, 1.0) if system else (0.0,) * 3
 
 
 @unhurried
@@ -375,6 +491,15 @@ def test_what_the_command_cannot_score_is_one_message(project, tmp_path, gold, s
     assert (done.returncode, done.stdout) == (1, "")
     assert named in done.stderr and len(done.stderr.splitlines()) == 1
     assert "Traceback" not in done.stderr
+
+
+def test_two_files_of_one_document_are_refused(project, tmp_path):
+    for name in ("gold/a.xml", "system/a.xml", "system/a.XML"):
+        write_document(tmp_path / name, [("E0", "E1", "BEFORE")])
+    for folders in (("gold", "system"), ("system", "gold")):
+        done = run(project, *(tmp_path / folder for folder in folders))
+        assert (done.returncode, done.stdout) == (1, "") and len(done.stderr.splitlines()) == 1
+        assert all(str(tmp_path / "system" / name) in done.stderr for name in ("a.xml", "a.XML"))
 
 
 def test_wrong_usage_is_status_2(project):

@@ -130,6 +130,36 @@ def test_documents_that_changed_meanwhile_are_refused(gold, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_document_renamed_to_another_case_takes_the_place_of_the_old_one(gold, tmp_path):
+    write(gold, tmp_path / "out")
+    (gold / "1.xml").rename(gold / "1.XML")
+    write(gold, tmp_path / "out")
+    assert os.listdir(str(tmp_path / "out")) == ["1.XML"]
+
+
+def test_predictions_in_any_order_give_the_same_documents(gold, tmp_path):
+    (gold / "2.xml").write_text(GOLD.replace("TL0", "TL7"), encoding="utf-8")
+    table = write(gold, tmp_path / "out")
+    shuffled = table.take(np.random.RandomState(1).permutation(len(table.documents)))
+    system_xml.write_system_xml(str(tmp_path / "shuffled"), system_xml.read_documents(str(gold)), shuffled)
+    assert len(set(table.merged_predicted())) > 1
+    for name in ("1.xml", "2.xml"):
+        assert (tmp_path / "shuffled" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
+
+
+@pytest.mark.parametrize("row, words", [(0, "document 1: .*test documents has the TLINK TL0 from E0 to E1, which"),
+                                        (3, "document 2: .*test documents has the TLINK TL0 from E0 to E1, which")])
+def test_a_row_too_many_or_missing_is_named(row, words, gold, tmp_path):
+    (gold / "2.xml").write_text(GOLD, encoding="utf-8")
+    documents, table = system_xml.read_documents(str(gold)), guesses(read_folder(str(gold)))
+    rows = list(range(len(table.documents)))
+    with pytest.raises(InputError, match=words):
+        system_xml.write_system_xml(str(tmp_path / "out"), documents, table.take(rows[:row] + rows[row + 1:]))
+    with pytest.raises(InputError, match="predictions has the TLINK TL0 from E0 to E1 2 times"):
+        system_xml.write_system_xml(str(tmp_path / "out"), documents, table.take(rows + [row]))
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("name", ["../1.xml", "/etc/1.xml", "a/b.xml", "..", ".", "", "a\\b.xml", "a\0.xml"])
 def test_a_name_that_leads_out_of_the_folder_is_refused(name, gold, tmp_path):
     documents = {name: read_document(str(gold / "1.xml"), entities="decoded")}

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies
 
-from evaluation import predictions
+from data_process_i2b2 import Document, Tlink, examples
+from evaluation import predictions, system_xml
 from evaluation.results import predictions_tsv
 from evaluation.temporal_graph import reduce_links
 from helpers import made_up, run
 from inputs.labels import LABELS, MERGED_LABELS
 from notes import consistency
+from support.errors import InputError
 
 IDS = strategies.sampled_from(["E0", "E1", "E2", "E3"])
 STATED = strategies.lists(strategies.tuples(IDS, IDS, strategies.sampled_from(MERGED_LABELS)), max_size=7)
@@ -95,6 +97,15 @@ def test_of_the_labels_merged_into_one_the_most_probable_is_taken():
     assert [LABELS[label] for label in known.consistent] == ["AFTER"], "a link that contradicts an earlier one is passed over"
 
 
+@pytest.mark.parametrize("seconds", [60, 0])
+def test_links_to_nothing_contradict_nothing(seconds):
+    links = [("E0", ""), ("", "E0"), ("E1", "E0"), ("E0", "E1")]
+    before = np.log([0.9 if label == "BEFORE" else 0.1 / 7 for label in LABELS])
+    revision = consistency.revise(links, np.stack([before] * 4), [("E0", "", "BEFORE"), ("", "E1", "BEFORE")], seconds)
+    assert [LABELS[label] for label in revision.consistent[:2]] == ["BEFORE", "BEFORE"]
+    assert revision.changed == 1, "one of the two that do contradict each other"
+
+
 def test_the_command_tells_the_effect_on_a_tested_run(tmp_path):
     examples, log_probabilities = made_up(rows=120, documents=4, skill=2)
     # Many links among few events, so that there are contradictions.
@@ -115,3 +126,48 @@ def test_the_command_tells_the_effect_on_a_tested_run(tmp_path):
         links = [(table.from_ids[row], table.to_ids[row], MERGED_LABELS[predictions.MERGING[predicted[row]]])
                  for row in range(120) if table.documents[row] == name]
         assert entailed_by_their_graph(links)
+
+
+def test_the_order_of_the_rows_changes_nothing(tmp_path):
+    """As where someone sorted predictions.tsv by a probability."""
+    made, log_probabilities = made_up(rows=160, documents=4, skill=2)
+    links = [Tlink(f"TL{number % 35}", f"E{number % 7}", "", f"E{(number * 5 + 3) % 9}", "", one.label)
+             for number, one in enumerate(made)]
+    documents = [Document(f"D{number}", "a note", (), tuple(links[40 * number:40 * number + 40])) for number in range(4)]
+    rows = [example for document in documents for example in examples(document)]
+    system_xml.write_system_xml(str(tmp_path / "system_xml"), {f"{document.name}.xml": document for document in documents},
+                                predictions.of_examples(rows, log_probabilities))
+    header, *lines = predictions_tsv(rows, log_probabilities).splitlines()
+    said = []
+    for ordered in (lines, sorted(lines, key=lambda line: float(line.split("\t")[8]))):
+        (tmp_path / "predictions.tsv").write_text("\n".join([header] + ordered) + "\n")
+        said.append(re.sub(r"in [0-9.]+ s", "", run("consistency.py", tmp_path).stdout))
+    assert said[0] == said[1] and " of 160 merged labels changed" in said[0]
+    for changed, words in ((lines[1:], "system_xml has the TLINK TL0 from E0 to E3, which"),
+                           (lines + lines[:1], "predictions.tsv has the TLINK TL0 from E0 to E3 2 times, which")):
+        (tmp_path / "predictions.tsv").write_text("\n".join([header] + changed) + "\n")
+        refused = run("consistency.py", tmp_path, check=False)
+        assert refused.returncode == 1 and words in refused.stderr and "document D0" in refused.stderr
+
+
+KEYS = [("1", "TL0", "E0", "E1"), ("1", "TL0", "E0", "E2"), ("1", "TL1", "E0", "E1"), ("2", "TL0", "E0", "E1")]
+
+
+@given(strategies.lists(strategies.sampled_from(KEYS), max_size=9), strategies.randoms(use_true_random=False))
+def test_tables_are_joined_by_key_and_occurrence(keys, chance):
+    others = list(keys)
+    chance.shuffle(others)
+    rows = predictions.join(keys, others, "one", "the other")
+    assert sorted(rows) == list(range(len(keys))) and [others[row] for row in rows] == keys
+    for key in KEYS:
+        of_key = [row for row in rows if others[row] == key]
+        assert of_key == sorted(of_key), "the first with a key belongs to the first"
+    if keys:
+        document, tlink, from_id, to_id = keys[0]
+        times = keys.count(keys[0]) + 1
+        for tables, having, lacking in (((keys, others + keys[:1]), "the other", "one"),
+                                        ((keys + keys[:1], others), "one", "the other")):
+            with pytest.raises(InputError) as refusal:
+                predictions.join(*tables, "one", "the other")
+            assert str(refusal.value).startswith(f"document {document}: {having} has the TLINK {tlink} from {from_id} to {to_id} "
+                                                 f"{times} times, which {lacking} lacks.")

@@ -91,16 +91,17 @@ def test_disks_are_told_apart_and_what_is_written_counts(tmp_path, monkeypatch):
     """On one disk the needs add up; an earlier part of the run has its share already."""
     from collections import namedtuple
 
+    from inputs.views import view_of
     from settings import Settings
     from support.paths import CorpusFolder, ResultFolder
-    split = namedtuple("split", "examples")(range(100))
+    split = namedtuple("split", "documents examples")((), range(100))
     corpus = namedtuple("corpus", "folder train test")(CorpusFolder(str(tmp_path / "corpus")), split, split)
     result = ResultFolder(str(tmp_path / "result"))
     shapes = {"bert/embeddings": [1000, 100], "bert/pooler/dense/kernel": [100, 100]}
     one, = resources.rooms(corpus, Settings(), result, shapes, steps=0)
     checkpoint = resources.checkpoint_bytes(shapes)
     assert checkpoint == pytest.approx(4 * (3 * 100000 + 10000), abs=3000)
-    assert one.needed == 4 * checkpoint + 2 * resources.features_bytes(100, 180)
+    assert one.needed == 4 * checkpoint + 2 * view_of(Settings()).cache_bytes((), range(100))
     assert one.free == pytest.approx(files.free_bytes(str(tmp_path)), rel=0.1)
     (tmp_path / "result/checkpoints/i2b2").mkdir(parents=True)
     (tmp_path / "result/checkpoints/i2b2/best_validation.data-00000-of-00001").write_bytes(bytes(checkpoint))

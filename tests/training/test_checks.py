@@ -73,6 +73,7 @@ def test_what_is_wrong_is_told_before_features_are_made(damage, words, bert, tmp
     assert not (corpus / "features").exists() and "fine-tuning" not in capsys.readouterr().out
 
 
+@pytest.mark.trains
 def test_check_tells_what_training_needs_and_trains_nothing(bert, tmp_path):
     corpus = write_corpus(tmp_path / "corpus")
     # One more test note, whose text is in training too, and one of the name of a training note.

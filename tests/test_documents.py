@@ -18,8 +18,9 @@ DOCUMENTS = sorted(path.relative_to(PROJECT).as_posix() for path in (
     *PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md"), *(PROJECT / name / "README.md" for name in (
         "corpus", "pretrained bert model", "result"))))
 COMMANDS = ("check", "train", "test", "demo", "predict", "export", "compare")
-PROGRAMS = ("scoring.py", "benchmark.py", "data_process_i2b2.py", "data_process_E3C.py", "tests/fuzz_reader.py",
-            "notes.consistency", "tools.make_images", "inputs.sample_corpus")
+# Everything that can be run, as `python3 scoring.py` or `python3 -m notes.consistency`.
+PROGRAMS = {path.name if path.parent == PROJECT else f"{path.parent.name}.{path.stem}" for path in modules()
+            if "__main__" in path.read_text(encoding="utf-8")} | {"tests/fuzz_reader.py"}
 # Programs of others that the documents run with `python3 -m`.
 OTHERS = ("venv", "tensorboard.main", "pip", "pytest")
 # What stands for something that a user fills in.
@@ -43,24 +44,23 @@ def commands_of(text):
     found = []
     for line in code_of(text):
         for part in re.findall(r"(?:python3?|[\w.]+/bin/python) (.*)", line):
-            words = [word for word in shlex.split(part, comments=True) if word != "..."]
+            # A remark may stand behind a command, three spaces away or behind a #.
+            words = [word for word in shlex.split(re.split(" {3,}", part)[0], comments=True) if word != "..."]
             found.append(words[1:] if words[0] == "-m" else words)
     return found
 
 
 @functools.lru_cache(maxsize=None)
-def help_of(program):
-    """What a program, or a command of run_i2b2.py, says to --help."""
-    if program not in COMMANDS:
-        return run(program, "--help").stdout
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), pytest.raises(SystemExit):
-        parse_arguments([program, "--help"])
-    return said.getvalue()
-
-
-def options_of(program):
-    return set(re.findall(r"--[a-z][a-z0-9-]*", help_of(program)))
+def options_of(program, *command):
+    """The options that a program, or a command of it, names when it is asked for --help."""
+    if program != "run_i2b2.py":
+        text = run(program, *command, "--help").stdout
+    else:
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), pytest.raises(SystemExit):
+            parse_arguments([*command, "--help"])
+        text = said.getvalue()
+    return set(re.findall(r"--[a-z][a-z0-9-]*", text))
 
 
 def check_words(words, known):
@@ -147,20 +147,17 @@ def test_commands_and_their_options_exist(name):
         program, rest = words[0], words[1:]
         if program in OTHERS or program.startswith("-"):
             continue
-        if program == "run_i2b2.py":
-            if rest[:1] in ([], ["--help"]):
-                continue
-            program, rest = rest[0], rest[1:]
-            assert program in COMMANDS, f"{name}: {words}"
-        else:
-            assert program in PROGRAMS, f"{name}: {words}"
-        check_words(rest, options_of(program))
+        assert program in PROGRAMS, f"{name}: {words}"
+        # run_*.py have commands of their own; one that does not exist has no help.
+        command = rest[:1] if program.startswith("run_") and rest and not rest[0].startswith("-") else []
+        check_words(rest[len(command):], options_of(program, *command))
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_options_exist_that_stand_alone(name):
     """As in `--set smoothing=0`, or `train --recipe context`."""
-    known = {option for program in COMMANDS + PROGRAMS for option in options_of(program)}
+    known = {option for words in [("run_i2b2.py", command) for command in COMMANDS] + [(program,) for program in PROGRAMS]
+             for option in options_of(*words)}
     for span in re.findall(r"(?<!`)`([^`]+)`(?!`)", read(name)):
         words = span.split()
         if words and (words[0].startswith("--") or words[0] in COMMANDS):

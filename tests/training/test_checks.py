@@ -120,6 +120,7 @@ def test_available_memory_knows_containers(tmp_path, monkeypatch):
     assert resources.available_memory() != 600000
 
 
+@pytest.mark.trains
 @pytest.mark.parametrize("layers, width, batch_size, seq_length, measured", [
     (12, 768, 26, 180, 7.55e9), (6, 768, 26, 180, 4.37e9), (6, 384, 26, 180, 2.64e9), (6, 384, 13, 180, 1.99e9),
     (6, 384, 52, 180, 4.05e9), (6, 384, 26, 90, 1.80e9), (6, 384, 26, 360, 5.42e9)])

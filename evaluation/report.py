@@ -44,7 +44,7 @@ def write_report(result, record, predictions, scores, documents, head):
     comparable = are_comparable(head.documents, predictions.merged_gold())
     sections = [
         ("scores", "Scores", _headline_section(drawn, head)),
-        ("published", "Beside published figures", _published_section(drawn, head, comparable)),
+        ("published", "Published scores", _published_section(drawn, head, comparable)),
         ("labels", "Labels", _labels_section(drawn, scores)),
         ("confusion", "Confusion", _confusion_section(drawn, scores)),
         ("curves", "Training", _curves_section(drawn, read_curves(result.tensorboard), record)),
@@ -147,8 +147,8 @@ def _published_section(drawn, head, comparable):
         "What others reported on the i2b2 2012 corpus. Systems differ in labels, in the links they are tested on and in how "
         "they are scored.")
     if comparable:
-        text += page.paragraph("A score of this run stands beside one that was computed the same way. Where the other was "
-                               "computed on other links, the remark says so and its bar is hatched.")
+        text += page.paragraph("A score of this run stands beside those that were computed the same way. A published score "
+                               "on other links is hatched in the picture, and its remark says so.")
     else:
         text += page.note(f"This run was tested on {head.tlinks:,} TLINKs of {head.documents} documents. They are not the "
                           f"i2b2 2012 test set ({TEST_TLINKS:,} TLINKs of {TEST_DOCUMENTS} documents), so no score here is "

@@ -3,11 +3,12 @@
 PYTHON ?=
 export PYTHON
 
-.PHONY: help setup demo test clean
+.PHONY: help setup demo check test clean
 
 help:
 	@echo 'make setup                 make .venv with all requirements (PYTHON=python3.11 chooses the Python)'
 	@echo 'make demo                  set up, then train and test a toy model on synthetic notes (3 minutes)'
+	@echo 'make check                 set up, then ruff and the tests that need no training (a minute)'
 	@echo 'make test                  set up, then run the tests on every TensorFlow there is a Python for'
 	@echo 'make test TESTARGS="-k x"  the same with arguments for pytest'
 	@echo 'make clean                 remove the environments and caches; corpus, BERT and results stay'
@@ -19,6 +20,13 @@ setup:
 demo:
 	@bash tools/setup.sh
 	@.venv/bin/python run_i2b2.py demo
+
+# Ruff has no release for Python 3.6.
+check:
+	@bash tools/setup.sh --dev
+	@if .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 7))'; then .venv/bin/python -m ruff check .; \
+	else echo 'ruff needs Python 3.7 or newer: not run'; fi
+	@.venv/bin/python -m pytest -q -m 'not trains' </dev/null
 
 test:
 	@bash tools/test.sh $(TESTARGS)

@@ -334,11 +334,12 @@ def confidence_histogram(confidence, right):
 
 
 def beside(rows):
-    """This run's scores beside published ones.
+    """Published scores, and this run's beside them.
 
     Parameters
     ----------
-    rows : list of (group, name, bootstrap.Interval, whether it is a published figure, without a width).
+    rows : list of (group, name, bootstrap.Interval, whether it is a published score, without a width, whether that was
+        computed by another rule, which is drawn hatched).
     """
     places, place, group, headings = [], 0.0, None, []
     for row in rows:
@@ -350,8 +351,9 @@ def beside(rows):
         place += 1.0
     with drawing(0.5 + 0.26 * place) as (figure, png):
         axes = figure.add_subplot(111)
-        for at, (_, _, interval, published) in zip(places, rows):
-            axes.barh(at, 100 * interval.value, height=0.7, color=ORANGE if published else BLUE)
+        for at, (_, _, interval, published, other_rule) in zip(places, rows):
+            axes.barh(at, 100 * interval.value, height=0.7, color=ORANGE if published else BLUE,
+                      hatch="///" if other_rule else None, edgecolor="white" if other_rule else None)
             if not published:
                 axes.plot([100 * interval.low, 100 * interval.high], [at, at], color="#1b1f24", linewidth=1.4)
             axes.text(100 * interval.high + 1.5, at, f"{100 * interval.value:.1f}", va="center", fontsize=8.5)

@@ -62,3 +62,17 @@ def model(project, bert, tmp_path_factory):
     run("run_i2b2.py", "train", "--recipe", "demo", *common, *settings(max_steps=30, evaluate_every=30, seq_length=60))
     run("run_i2b2.py", "test", *common)
     return corpus, folder / "result"
+
+
+# What trains a model or builds graphs takes minutes. `make check` leaves it out: pytest -m "not trains".
+TRAINING_FILES = {"test_benchmark.py", "test_checkpoints.py", "test_devices.py", "test_export.py", "test_faults.py",
+                  "test_layers.py", "test_optimization.py", "test_parity.py", "test_predict.py", "test_run_i2b2.py",
+                  "test_runtimes.py"}
+TRAINING_FIXTURES = {"model", "tested"}
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what trains."""
+    for item in items:
+        if item.fspath.basename in TRAINING_FILES or TRAINING_FIXTURES & set(item.fixturenames):
+            item.add_marker("trains")

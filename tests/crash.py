@@ -27,7 +27,7 @@ from evaluation.curves import _events, read_curves
 from network.runtime import tf
 from support import files, paths
 from support.main import run_main
-from training import checkpoints, protocol  # noqa: F401: all that is slow to import, before any fork
+from training import checkpoints, protocol  # noqa: F401 (all that is slow to import, before any fork)
 from training.outcome import read_outcome
 
 # ------------------------------------------------------------------------------------------------ moments to die at

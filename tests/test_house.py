@@ -20,7 +20,7 @@ LEVELS = (
     ("predict",),
     ("commands",),
     ("benchmarks",),
-    ("run_i2b2", "benchmark", "data_process_E3C"))
+    ("run_i2b2", "benchmark", "data_process_E3C", "tools"))
 FRONT = {"benchmark", "data_process_E3C", "data_process_i2b2", "modeling", "optimization", "predict", "run_i2b2", "scoring",
          "settings", "text_model", "tokenization"}
 LEVEL_OF = {name: number for number, level in enumerate(LEVELS) for name in level}

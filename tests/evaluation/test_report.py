@@ -451,6 +451,7 @@ def holds_any(data, parts):
                for begin in range(len(data) - length + 1))
 
 
+@pytest.mark.trains
 def test_no_text_of_a_note_leaves_the_corpus_folder(shared, tmp_path):
     """No 40 characters in a row of a note are in a file of the result folder or on the terminal."""
     from data_process_i2b2 import read_folder

@@ -307,6 +307,7 @@ def bert(tmp_path_factory):
 SMALL = dict(num_epochs=2, batch_size=16, dev=0.3, optimizer="adam")
 
 
+@pytest.mark.trains
 def test_train_and_test_with_the_recipe_and_continuing(corpus, bert, tmp_path):
     """A run cut off in the second epoch, and continued, ends as the whole one; a setting of the input makes another run."""
     common = ("--recipe", "context", "--corpus", corpus, "--bert", bert)

@@ -73,6 +73,7 @@ def test_what_is_wrong_is_told_before_features_are_made(damage, words, bert, tmp
     assert not (corpus / "features").exists() and "fine-tuning" not in capsys.readouterr().out
 
 
+@pytest.mark.trains
 def test_check_tells_what_training_needs_and_trains_nothing(bert, tmp_path):
     corpus = write_corpus(tmp_path / "corpus")
     # One more test note, whose text is in training too, and one of the name of a training note.
@@ -120,6 +121,7 @@ def test_available_memory_knows_containers(tmp_path, monkeypatch):
     assert resources.available_memory() != 600000
 
 
+@pytest.mark.trains
 @pytest.mark.parametrize("layers, width, batch_size, seq_length, measured", [
     (12, 768, 26, 180, 7.55e9), (6, 768, 26, 180, 4.37e9), (6, 384, 26, 180, 2.64e9), (6, 384, 13, 180, 1.99e9),
     (6, 384, 52, 180, 4.05e9), (6, 384, 26, 90, 1.80e9), (6, 384, 26, 360, 5.42e9)])

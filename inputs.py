@@ -68,8 +68,7 @@ def read_bert(folder, settings):
     ------
     InputError : files missing or unreadable, or as `config_and_vocab`.
     """
-    config_path, _ = pretrained.check_bert_folder(folder)
-    config, vocab = config_and_vocab(config_path, folder.vocab, settings)
+    config, vocab = config_and_vocab(pretrained.check_bert_folder(folder).config, folder.vocab, settings)
     return Bert(folder, config, vocab, pretrained.fingerprint(folder))
 
 
@@ -78,11 +77,12 @@ def config_and_vocab(config_path, vocab_path, settings):
 
     Raises
     ------
-    InputError : a file unreadable, a vocabulary of another size than the word embeddings, seq_length longer than BERT's
-        positions or too short for the convolutions.
+    InputError : a file unreadable, a vocabulary larger than the word embeddings, seq_length longer than BERT's positions or too
+        short for the convolutions.
     """
     config, vocab = modeling.load_config(config_path), load_vocab(vocab_path)
-    if len(vocab) != config.vocab_size:
+    # Fewer are fine: some releases have rows of embeddings to spare, for the sake of their number.
+    if len(vocab) > config.vocab_size:
         raise InputError(f"{vocab_path} has {len(vocab)} word pieces, but {config_path} says vocab_size "
                          f"{config.vocab_size}: the two are of different models. Copy the whole folder again.")
     if settings.seq_length > config.max_position_embeddings:

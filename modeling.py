@@ -3,11 +3,9 @@
 Shapes below: batch B, sequence S, width H (hidden_size), heads A, width of a head D = H / A. The hidden states
 travel as [B * S, H]: every dense layer is one matrix product.
 """
-import json
-import os
 from typing import NamedTuple
 
-from errors import InputError
+from bert_config import read_config
 from layers import Layers, merge_heads
 from runtime import tf
 
@@ -25,36 +23,13 @@ class BertConfig(NamedTuple):
     hidden_dropout_prob: float = 0.1
     attention_probs_dropout_prob: float = 0.1
     initializer_range: float = 0.02
+    layer_norm_eps: float = 1e-12
 
 
 def load_config(path):
-    """Read `bert_config.json` (Google) or `config.json` (Hugging Face); keys this model does not use are passed over.
-
-    Raises
-    ------
-    InputError : not JSON, not a BERT, a size missing or impossible, an activation other than gelu.
-    """
-    try:
-        with open(path, encoding="utf-8") as source:
-            entries = json.load(source)
-        config = BertConfig(**{key: entries[key] for key in BertConfig._fields if key in entries})
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); the BERT folder needs its configuration.")
-    except (ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not the configuration of a BERT ({error}).")
-    if entries.get("model_type", "bert") != "bert":
-        raise InputError(f"{path}: model_type is {entries['model_type']}; only BERT models fit (BERT, BioBERT, "
-                         "ClinicalBERT ...).")
-    if not str(entries.get("hidden_act", "gelu")).startswith("gelu"):
-        raise InputError(f"{path}: hidden_act is {entries['hidden_act']}; this BERT uses gelu.")
-    sizes = [key for key, value in config._asdict().items()
-             if not key.endswith(("prob", "range")) and not (isinstance(value, int) and value > 0)]
-    if sizes:
-        raise InputError(f"{path}: {', '.join(sizes)} must be whole numbers above 0.")
-    if config.hidden_size % config.num_attention_heads:
-        raise InputError(f"{path}: hidden_size {config.hidden_size} is not a multiple of "
-                         f"num_attention_heads {config.num_attention_heads}.")
-    return config
+    """Read `bert_config.json` (Google) or `config.json` (Hugging Face) as a BertConfig; errors as `bert_config.read_config`."""
+    entries = read_config(path)
+    return BertConfig(**{key: entries[key] for key in BertConfig._fields})
 
 
 class BertModel:
@@ -113,7 +88,7 @@ class BertModel:
         else:
             hidden += tf.gather(positions, tf.reshape(position_ids, [-1]))
         gamma, beta = self._norm_variables()
-        normalized = self._layers.norm(tf.reshape(hidden, [-1, width]), gamma, beta)
+        normalized = self._layers.norm(tf.reshape(hidden, [-1, width]), gamma, beta, config.layer_norm_eps)
         return self._layers.dropout(normalized, config.hidden_dropout_prob)
 
     def _layer(self, hidden, mask):
@@ -135,7 +110,7 @@ class BertModel:
         kernel, bias = self._dense_variables("dense", x.shape[-1].value, self.config.hidden_size)
         gamma, beta = self._norm_variables()
         return self._layers.dropout_add_norm(self._layers.product(x, kernel), bias, residual, gamma, beta,
-                                             self.config.hidden_dropout_prob)
+                                             self.config.hidden_dropout_prob, self.config.layer_norm_eps)
 
     def _attend(self, hidden, mask):
         """Multi-head self-attention, [B * S, H] to [B * S, H] (heads side by side)."""

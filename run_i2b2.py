@@ -390,6 +390,7 @@ def read_inputs(arguments, settings, write=True):
     """Read and check corpus and BERT; returns (inputs.Corpus, inputs.Bert). `write`: also train.txt and test.txt."""
     from console import say
     import inputs
+    import pretrained
     import training
     corpus_folder = paths.CorpusFolder(arguments.corpus)
     bert_folder = paths.BertFolder(arguments.bert or paths.default_bert())
@@ -399,8 +400,8 @@ def read_inputs(arguments, settings, write=True):
     corpus = inputs.read_corpus(corpus_folder, settings, write)
     say("2/4 BERT")
     bert = inputs.read_bert(bert_folder, settings)
-    say(f"{bert_folder.root}: {bert.config.num_hidden_layers} layers, {bert.config.hidden_size} wide, {len(bert.vocab)} word "
-        "pieces")
+    say(f"{pretrained.check_bert_folder(bert_folder).weights}: {bert.config.num_hidden_layers} layers, "
+        f"{bert.config.hidden_size} wide, {len(bert.vocab)} word pieces")
     return corpus, bert
 
 

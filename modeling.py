@@ -3,33 +3,9 @@
 Shapes below: batch B, sequence S, width H (hidden_size), heads A, width of a head D = H / A. The hidden states
 travel as [B * S, H]: every dense layer is one matrix product.
 """
-from typing import NamedTuple
-
-from bert_config import read_config
+from config import BertConfig, load_config  # noqa: F401 (part of the interface)
 from layers import Layers, merge_heads
 from runtime import tf
-
-
-class BertConfig(NamedTuple):
-    """Sizes and rates of a BERT, under the names of `bert_config.json`."""
-
-    vocab_size: int
-    hidden_size: int = 768
-    num_hidden_layers: int = 12
-    num_attention_heads: int = 12
-    intermediate_size: int = 3072
-    max_position_embeddings: int = 512
-    type_vocab_size: int = 2
-    hidden_dropout_prob: float = 0.1
-    attention_probs_dropout_prob: float = 0.1
-    initializer_range: float = 0.02
-    layer_norm_eps: float = 1e-12
-
-
-def load_config(path):
-    """Read `bert_config.json` (Google) or `config.json` (Hugging Face) as a BertConfig; errors as `bert_config.read_config`."""
-    entries = read_config(path)
-    return BertConfig(**{key: entries[key] for key in BertConfig._fields})
 
 
 class BertModel:

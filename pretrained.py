@@ -13,7 +13,7 @@ import numpy as np
 import weights_pytorch
 import weights_safetensors
 import weights_tensorflow
-from bert_config import check_model_type, read_json
+from config import check_model_type, read_json
 from errors import InputError
 from files import fingerprint_file
 from weights_tensors import check_not_pointer, read_tensor
@@ -140,7 +140,10 @@ def is_cased(vocab):
 
 
 def check_weights(folder, shapes):
-    """Check that the weights can be read and fit the model; parameters and errors as `load_weights`."""
+    """Check that the weights are undamaged and fit the model; parameters and errors as `load_weights`."""
+    found = check_bert_folder(folder)
+    if found.table is weights_pytorch.tensors:
+        weights_pytorch.check_sums(found.weights)
     for _ in arrays(folder, shapes):
         pass
 
@@ -167,18 +170,24 @@ def load_weights(folder, shapes):
 def arrays(folder, shapes):
     """The variables of `load_weights`, one after the other: (name, array)."""
     found = check_bert_folder(folder)
-    if found.table is None:
-        wanted = wanted_variables(found.weights, shapes, weights_tensorflow.shapes(found.weights))
-        read = weights_tensorflow.arrays(found.weights, wanted)
+    return arrays_of(found.weights, found.table, shapes)
+
+
+def arrays_of(path, table, shapes):
+    """`arrays`, from `weights` and `table` of BertFiles."""
+    if table is None:
+        wanted = wanted_variables(path, shapes, weights_tensorflow.shapes(path))
+        read = weights_tensorflow.arrays(path, wanted)
     else:
-        tensors = found.table(found.weights)
+        tensors = table(path)
         sources = huggingface_sources(tensors, shapes)
-        wanted = wanted_variables(found.weights, shapes, {name: tensors[source].shape[::-1 if is_transposed(name) else 1]
-                                                          for name, source in sources.items()})
-        read = huggingface_arrays(found.weights, tensors, {name: sources[name] for name in wanted})
+        available = {name: tensors[source].shape for name, source in sources.items()}
+        available.update({name: shape[::-1] for name, shape in available.items() if is_transposed(name)})
+        wanted = wanted_variables(path, shapes, available)
+        read = huggingface_arrays(path, tensors, {name: sources[name] for name in wanted})
     for name, array in read:
         if not np.isfinite(array).all():
-            raise InputError(f"{found.weights}: {name} holds values that are not finite (NaN or infinity); the model is damaged. "
+            raise InputError(f"{path}: {name} holds values that are not finite (NaN or infinity); the model is damaged. "
                              "Copy it again from its release, or name another BERT with --bert.")
         yield name, array
     for name in set(shapes) - set(wanted):

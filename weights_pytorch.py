@@ -19,6 +19,9 @@ from weights_tensors import AGAIN, StoredTensor, is_shape, shown
 MAGIC, VERSION = 0x1950a86a20f9469cfc6c, 1001  # of the older format
 LARGEST_PICKLE = 10 ** 7
 
+# What reading a damaged zip may raise.
+ZIP_ERRORS = (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError, EOFError, LookupError, struct.error)
+
 
 class StorageType(NamedTuple):
     """The class of a storage, which says what its elements are."""
@@ -72,6 +75,18 @@ def tensors(path):
         raise InputError(f"{path}: cannot be read ({error}); {AGAIN}.")
 
 
+def check_sums(path):
+    """Raise an InputError where the checksums of a zip tell that a byte of it is altered; the older format has none."""
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                damaged = archive.testzip()
+            if damaged is not None:
+                raise InputError(f"{path}: damaged: the checksum of {shown(damaged)} is another one; {AGAIN}.")
+    except ZIP_ERRORS + (OSError,) as error:
+        raise InputError(f"{path}: the zip is damaged ({error}); {AGAIN}.")
+
+
 def placed(name, view, places):
     """The StoredTensor of a View.
 
@@ -109,7 +124,7 @@ def zip_parts(source):
             if order is not None and archive.read(order) != b"little":
                 raise Refused("it was written on a machine of another byte order")
             views = model(io.BytesIO(archive.read(top[0] + "data.pkl")))
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError, EOFError, LookupError, struct.error) as error:
+    except ZIP_ERRORS as error:
         raise Refused(f"the zip is damaged ({error})")
     folder = top[0] + "data/"
     return views, {name[len(folder):]: entry_place(source, entry) for name, entry in entries.items() if name.startswith(folder)}

@@ -1,7 +1,25 @@
-"""A BERT's `bert_config.json` or `config.json`: what this project's model needs of it, checked. Needs no TensorFlow."""
+"""The configuration of a BERT: its sizes and rates, read from its folder and checked. Needs no TensorFlow."""
 import json
+from typing import NamedTuple
 
 from errors import InputError
+
+
+class BertConfig(NamedTuple):
+    """Sizes and rates of a BERT, under the names of `bert_config.json`."""
+
+    vocab_size: int
+    hidden_size: int = 768
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    intermediate_size: int = 3072
+    max_position_embeddings: int = 512
+    type_vocab_size: int = 2
+    hidden_dropout_prob: float = 0.1
+    attention_probs_dropout_prob: float = 0.1
+    initializer_range: float = 0.02
+    layer_norm_eps: float = 1e-12
+
 
 # Largest values; beyond them a file is damaged, whatever it says.
 SIZES = {"vocab_size": 10 ** 7, "hidden_size": 10 ** 5, "num_hidden_layers": 100, "num_attention_heads": 1000,
@@ -11,8 +29,8 @@ NUMBERS = {"hidden_dropout_prob": (0.0, 0.999, 0.1), "attention_probs_dropout_pr
            "initializer_range": (0.0, 1.0, 0.02), "layer_norm_eps": (1e-15, 1e-3, 1e-12)}
 # All of them are computed in the tanh form, as in BERT's release.
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh")
-# Keys that would make another model of a BERT, and the values under which they do not.
-PLAIN = {"position_embedding_type": ("absolute",), "is_decoder": (False,), "add_cross_attention": (False,)}
+# Keys that would make another model of a BERT, and the value under which they do not.
+PLAIN = {"position_embedding_type": "absolute", "is_decoder": False, "add_cross_attention": False}
 
 # model_type -> what such a model is.
 OTHER_MODELS = {
@@ -38,16 +56,12 @@ def read_json(path):
     return entries
 
 
-def read_config(path):
-    """Read and check the configuration of a BERT; keys that the model does not use are passed over.
-
-    Parameters
-    ----------
-    path : `bert_config.json` (Google) or `config.json` (Hugging Face).
+def load_config(path):
+    """Read `bert_config.json` (Google) or `config.json` (Hugging Face); keys this model does not use are passed over.
 
     Returns
     -------
-    dict of the keys of SIZES (int), of NUMBERS (float) and `hidden_act` (str).
+    BertConfig
 
     Raises
     ------
@@ -56,16 +70,11 @@ def read_config(path):
     """
     entries = read_json(path)
     check_model_type(path, entries)
-    config = {key: size(path, entries, key) for key in SIZES}
-    config.update({key: number(path, entries, key) for key in NUMBERS})
-    if config["hidden_size"] % config["num_attention_heads"]:
-        raise InputError(f"{path}: hidden_size {config['hidden_size']} is not a multiple of num_attention_heads "
-                         f"{config['num_attention_heads']}.")
-    config["hidden_act"] = activation(path, entries)
-    for key, plain in PLAIN.items():
-        if key in entries and entries[key] not in plain:
-            raise InputError(f"{path}: {key} is {shown(entries[key])}, with which BERT is another model than the one here; only "
-                             f"{json.dumps(plain[0])} can be computed. {NAME_A_BERT}")
+    check_variant(path, entries)
+    config = BertConfig(**{key: size(path, entries, key) for key in SIZES}, **{key: number(path, entries, key) for key in NUMBERS})
+    if config.hidden_size % config.num_attention_heads:
+        raise InputError(f"{path}: hidden_size {config.hidden_size} is not a multiple of "
+                         f"num_attention_heads {config.num_attention_heads}.")
     return config
 
 
@@ -104,13 +113,16 @@ def number(path, entries, key):
     return float(value)
 
 
-def activation(path, entries):
-    """The name of the activation, in lower case."""
+def check_variant(path, entries):
+    """Raise an InputError for a BERT whose activation, positions or attention are not those that the model here computes."""
     value = entries.get("hidden_act", "gelu")
     if not isinstance(value, str) or value.lower() not in ACTIVATIONS:
         raise InputError(f"{path}: hidden_act is {shown(value)}; this BERT computes {', '.join(ACTIVATIONS)} (all in the tanh "
                          f"form of BERT's release). {NAME_A_BERT}")
-    return value.lower()
+    for key, plain in PLAIN.items():
+        if key in entries and entries[key] != plain:
+            raise InputError(f"{path}: {key} is {shown(entries[key])}, with which BERT is another model than the one here; only "
+                             f"{json.dumps(plain)} can be computed. {NAME_A_BERT}")
 
 
 def shown(value):

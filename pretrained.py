@@ -97,8 +97,9 @@ def find_weights(folder):
         raise InputError(f"{folder.root}: the weights are split over several files ({parts[0]} ...), of which one is wanted. With "
                          "the library transformers: AutoModel.from_pretrained(FOLDER).save_pretrained(NEW_FOLDER, "
                          "max_shard_size=\"100GB\"); then copy vocab.txt there and name that folder with --bert.")
-    raise InputError(f"the BERT folder {folder.root} holds no weights: neither bert_model.ckpt.index with its bert_model.ckpt.data-* "
-                     f"or another TensorFlow checkpoint, nor model.safetensors, nor pytorch_model.bin. {GETTING_A_BERT}")
+    raise InputError(f"the BERT folder {folder.root} holds no weights: neither bert_model.ckpt.index with its "
+                     "bert_model.ckpt.data-* or another TensorFlow checkpoint, nor model.safetensors, nor pytorch_model.bin. "
+                     f"{GETTING_A_BERT}")
 
 
 def fingerprint(folder):
@@ -141,11 +142,11 @@ def is_cased(vocab):
 
 def check_weights(folder, shapes):
     """Check that the weights are undamaged and fit the model; parameters and errors as `load_weights`."""
+    for _ in arrays(folder, shapes):
+        pass
     found = check_bert_folder(folder)
     if found.table is weights_pytorch.tensors:
         weights_pytorch.check_sums(found.weights)
-    for _ in arrays(folder, shapes):
-        pass
 
 
 def load_weights(folder, shapes):

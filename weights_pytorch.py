@@ -65,9 +65,7 @@ def tensors(path):
     """
     try:
         with open(path, "rb") as source:
-            is_zip = source.read(4) == b"PK\x03\x04"
-            source.seek(0)
-            views, places = zip_parts(source) if is_zip else older_parts(source)
+            views, places = zip_parts(source) if is_zip(source) else older_parts(source)
         return {name: placed(name, view, places) for name, view in views.items()}
     except Refused as error:
         raise InputError(f"{path}: refused: {error}. Copy it again from the model's release, or take model.safetensors from there.")
@@ -75,14 +73,28 @@ def tensors(path):
         raise InputError(f"{path}: cannot be read ({error}); {AGAIN}.")
 
 
+def is_zip(source):
+    """Whether a file, which is read from its beginning afterwards, is in the format since PyTorch 1.6."""
+    begin = source.read(4)
+    source.seek(0)
+    return begin == b"PK\x03\x04"
+
+
 def check_sums(path):
-    """Raise an InputError where the checksums of a zip tell that a byte of it is altered; the older format has none."""
+    """Check that no byte of a file that `tensors` accepts is altered, as far as the file tells: the zips have checksums.
+
+    Raises
+    ------
+    InputError : one is, and where.
+    """
     try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
+        with open(path, "rb") as source:
+            if not is_zip(source):
+                return
+            with zipfile.ZipFile(source) as archive:
                 damaged = archive.testzip()
-            if damaged is not None:
-                raise InputError(f"{path}: damaged: the checksum of {shown(damaged)} is another one; {AGAIN}.")
+        if damaged is not None:
+            raise InputError(f"{path}: damaged: the checksum of {shown(damaged)} is another one; {AGAIN}.")
     except ZIP_ERRORS + (OSError,) as error:
         raise InputError(f"{path}: the zip is damaged ({error}); {AGAIN}.")
 
@@ -118,6 +130,8 @@ def zip_parts(source):
                 raise Refused("the zip is not one that PyTorch writes: it needs one data.pkl")
             if any(entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 for entry in entries.values()):
                 raise Refused("the zip is not one that PyTorch writes: a part of it is compressed or encrypted")
+            if sum(entry.file_size for entry in entries.values()) > source.seek(0, os.SEEK_END):
+                raise Refused("the zip is damaged: it says that it holds more than there is")
             if entries[top[0] + "data.pkl"].file_size > LARGEST_PICKLE:
                 raise Refused("its pickle is too long for one of a model")
             order = entries.get(top[0] + "byteorder")

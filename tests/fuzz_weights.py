@@ -36,9 +36,9 @@ PROGRAMS = (
     b"c__builtin__\neval\n(U\x16open('UNPICKLED', 'w')tR", b"\x82\x01", b"ctorch._utils\n_rebuild_tensor_v2\n)R",
     b"ctorch\nFloatStorage\n)R", b"ccollections\nOrderedDict\n(](NNete\x85R", b"}(X\x00\x00\x00\x00Nub", b"X\xff\xff\xff\xff",
     b"\x8a\xff" + b"\xff" * 255, b"\x8b\xff\xff\xff\x7f", b"r\xff\xff\xff\xff", b"j\xff\xff\xff\xff", b"2" * 50, b"\x85" * 500,
-    b"(" * 500, b"]" * 500, b"0", b"1", b"Q", b"P0\n", b".", b"J\xff\xff\xff\xff", b"L9999999999999999L\n", b"G\x7f\xf8" + b"\0" * 6,
-    b"\0", b"\xff\xff\xff\xff", b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06", b"-1", b"NaN", b"[[", b"{", b"1e400", b"\"F64\"", b"null",
-    b"99999999999999999999")
+    b"(" * 500, b"]" * 500, b"0", b"1", b"Q", b"P0\n", b".", b"J\xff\xff\xff\xff", b"L9999999999999999L\n",
+    b"G\x7f\xf8" + b"\0" * 6, b"\0", b"\xff\xff\xff\xff", b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06", b"-1", b"NaN", b"[[", b"{",
+    b"1e400", b"\"F64\"", b"null", b"99999999999999999999")
 
 
 def small_model():

@@ -142,7 +142,8 @@ def test_embeddings_may_have_rows_to_spare(more, tmp_path):
 
 
 @pytest.mark.parametrize("content, line", [
-    ("[PAD]\n[UNK]\n\n[CLS]\n[SEP]\n", 3), ("[PAD]\n[UNK]\n[CLS]\n[SEP]\n\n", 5), ("[PAD]\n \t\n[UNK]\n[CLS]\n[SEP]\n", 2), ("\n", 1)])
+    ("[PAD]\n[UNK]\n\n[CLS]\n[SEP]\n", 3), ("[PAD]\n[UNK]\n[CLS]\n[SEP]\n\n", 5),
+    ("[PAD]\n \t\n[UNK]\n[CLS]\n[SEP]\n", 2), ("\n", 1)])
 def test_an_empty_line_of_a_vocabulary_is_named(content, line, tmp_path):
     path = tmp_path / "vocab.txt"
     path.write_bytes(content.encode("utf-8"))

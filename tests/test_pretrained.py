@@ -324,7 +324,8 @@ CASED, UNCASED = ["[PAD]", "[UNK]", "the", "The", "##ing"], ["[PAD]", "[UNK]", "
 
 
 @pytest.mark.parametrize("pieces, told, expected", [
-    (CASED, None, (False, "vocab.txt")), (UNCASED, None, (True, "vocab.txt")), (["[PAD]", "##\u00c9t\u00e9"], None, (False, "vocab.txt")),
+    (CASED, None, (False, "vocab.txt")), (UNCASED, None, (True, "vocab.txt")),
+    (["[PAD]", "##\u00c9t\u00e9"], None, (False, "vocab.txt")),
     (CASED, {"do_lower_case": True}, (True, "tokenizer_config.json")),
     (UNCASED, {"do_lower_case": False}, (False, "tokenizer_config.json")),
     (UNCASED, {"model_max_length": 512}, (True, "vocab.txt"))])

@@ -36,8 +36,8 @@ def test_views_of_a_shared_storage_are_read(write, tmp_path):
     storage = np.arange(24, dtype="<f4")
     model = {"rows": Tensor(storage, 0, (4, 6)), "transposed": Tensor(storage, 0, (6, 4), (1, 6)),
              "part": Tensor(storage, 7, (2, 3), (6, 1)), "apart": Tensor(storage, 1, (3,), (8,)),
-             "repeated": Tensor(storage, 5, (3, 2), (0, 1)), "scalar": Tensor(storage, 9, (), ()), "empty": Tensor(storage, 0, (0, 4)),
-             "one row": Tensor(storage, 2, (1, 3), (10 ** 15, 1))}
+             "repeated": Tensor(storage, 5, (3, 2), (0, 1)), "scalar": Tensor(storage, 9, (), ()),
+             "empty": Tensor(storage, 0, (0, 4)), "one row": Tensor(storage, 2, (1, 3), (10 ** 15, 1))}
     write(tmp_path / "model.bin", state_dict(model))
     rows, found = storage.reshape(4, 6), read_all(tmp_path / "model.bin")
     expected = {"rows": rows, "transposed": rows.T, "part": rows[1:3, 1:4], "apart": [1, 9, 17], "repeated": [[5, 6]] * 3,
@@ -80,8 +80,8 @@ def test_a_part_of_a_storage_is_read_as_pytorch_wrote_it_before_04(tmp_path):
 
 @BOTH
 @pytest.mark.parametrize("offset, shape, strides", [
-    (0, (11,), (1,)), (10, (1,), (1,)), (0, (2, 3), (5, 3)), (-1, (2,), (1,)), (0, (-2,), (1,)), (0, (2,), (-1,)), (0, (2,), (1, 1)),
-    (0, (2.0,), (1,)), (True, (2,), (1,)), (0, [2], [1]), (2 ** 63, (1,), (1,)), (0, (1,) * 40, (1,) * 40)])
+    (0, (11,), (1,)), (10, (1,), (1,)), (0, (2, 3), (5, 3)), (-1, (2,), (1,)), (0, (-2,), (1,)), (0, (2,), (-1,)),
+    (0, (2,), (1, 1)), (0, (2.0,), (1,)), (True, (2,), (1,)), (0, [2], [1]), (2 ** 63, (1,), (1,)), (0, (1,) * 40, (1,) * 40)])
 def test_a_tensor_beyond_its_storage_is_refused(write, offset, shape, strides, tmp_path):
     write(tmp_path / "model.bin", state_dict({"x": Tensor(np.arange(10, dtype="<f4"), offset, shape, strides)}))
     with pytest.raises(InputError, match="model.bin: refused"):
@@ -100,7 +100,8 @@ def test_later_protocols_are_read(tmp_path):
 
 
 def test_python_2s_pickles_are_read():
-    data = b"\x80\x02ccollections\nOrderedDict\nq\x00]q\x01(]q\x02(U\x03oneK\x01e]q\x03(T\x03\x00\x00\x00twoNee\x85q\x04Rq\x05}U\x01ms."
+    data = b"\x80\x02ccollections\nOrderedDict\nq\x00]q\x01(" \
+           b"]q\x02(U\x03oneK\x01e]q\x03(T\x03\x00\x00\x00twoNee\x85q\x04Rq\x05}U\x01ms."
     with pytest.raises(weights_pickle.Refused):
         weights_pickle.load(io.BytesIO(data), weights_pytorch.ALLOWED, None)
     data = data[:-6] + b"."
@@ -118,7 +119,8 @@ def test_a_file_without_a_dict_or_of_another_byte_order_is_refused(write, tmp_pa
         tensors(str(tmp_path / "model.bin"))
 
 
-@pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"<!DOCTYPE html><html></html>", b"\x89HDF\r\n", b"\x80\x02K\x01.", b"\0" * 1000])
+@pytest.mark.parametrize("data", [
+    b"", b"PK\x03\x04", b"<!DOCTYPE html><html></html>", b"\x89HDF\r\n", b"\x80\x02K\x01.", b"\0" * 1000])
 def test_what_pytorch_has_not_written_is_refused(data, tmp_path):
     path = tmp_path / "model.bin"
     path.write_bytes(data)
@@ -149,6 +151,22 @@ def test_an_altered_byte_of_a_zip_is_noticed(tmp_path):
     path.write_bytes(bytes(data))
     with pytest.raises(InputError, match="model.bin: damaged: the checksum of 'archive/data/0'"):
         weights_pytorch.check_sums(str(path))
+
+
+def test_a_zip_whose_parts_lie_over_each_other_is_refused(tmp_path):
+    """Reading all of many such parts could take for ever."""
+    path = tmp_path / "model.bin"
+    with zipfile.ZipFile(str(path), "w") as archive:
+        archive.writestr("a/data.pkl", torch_files.pickled(state_dict({"x": np.ones(50, "<f4")}), True)[0])
+        archive.writestr("a/data/0", np.ones(50, "<f4").tobytes())
+        first = archive.getinfo("a/data/0")
+        for number in range(1, 20):
+            again = zipfile.ZipInfo(f"a/data/{number}")
+            again.header_offset, again.file_size, again.compress_size, again.CRC = (
+                first.header_offset, first.file_size, first.compress_size, first.CRC)
+            archive.filelist.append(again)
+    with pytest.raises(InputError, match="holds more than there is"):
+        tensors(str(path))
 
 
 # ---------------------------------------------------------------------------------------------- nothing of it is run
@@ -189,15 +207,13 @@ def test_a_program_of_any_protocol_is_refused(protocol, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("data", [
-    b"}.}", b"ctorch\nFloatStorage\n)R.", b"ccollections\nOrderedDict\n}b.", b"ccollections\nOrderedDict\n(K\x01K\x02tR.",
-    b"K\x01)R.", b"}}b", b"(((", b"e.", b"]K\x01u.", b"}(K\x01u.", b"}(]K\x01u.", b"h\x07.", b"Q.", b"NQ.", b")Q.", b"X\xff\xff\xff\x7f",
-    b"T\xff\xff\xff\xff", b"X\x02\x00\x00\x00\xff\xff.", b"c" + b"a" * 10 ** 6, b"\x80\x09.", b"N" * 10 ** 6, b"\x81", b"i", b"\xfe",
-    b"}" + b"\x86".join([b"K\x01", b"K\x01"]) + b"\x862" + b"s.", b"ctorch._utils\n_rebuild_parameter\n)R.", b"NN."])
+    b"ctorch\nFloatStorage\n)R.", b"ccollections\nOrderedDict\n}b.", b"ccollections\nOrderedDict\n(K\x01K\x02tR.",
+    b"K\x01)R.", b"}}b", b"(((", b"e.", b"]K\x01u.", b"}(K\x01u.", b"}(]K\x01u.", b"h\x07.", b"Q.", b"NQ.", b")Q.",
+    b"X\xff\xff\xff\x7f", b"T\xff\xff\xff\xff", b"X\x02\x00\x00\x00\xff\xff.", b"c" + b"a" * 10 ** 6, b"\x80\x09.", b"N" * 10 ** 6,
+    b"\x81", b"i", b"\xfe", b"}K\x01K\x01\x86Ns.", b"ctorch._utils\n_rebuild_parameter\n)R.", b"NN."])
 def test_damaged_pickles_are_refused(data):
     with pytest.raises(weights_pickle.Refused):
-        result = weights_pickle.load(io.BytesIO(data), weights_pytorch.ALLOWED, weights_pytorch.storage)
-        if data == b"}.}":
-            raise weights_pickle.Refused(f"{result}")
+        weights_pickle.load(io.BytesIO(data), weights_pytorch.ALLOWED, weights_pytorch.storage)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -216,7 +232,8 @@ def test_the_programs_of_the_fuzzer_are_programs(tmp_path, monkeypatch):
 
 # ------------------------------------------------------------------------------------------------------ safetensors
 
-GOOD = {"a": {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]}, "b": {"dtype": "I64", "shape": [1], "data_offsets": [16, 24]}}
+GOOD = {"a": {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]},
+        "b": {"dtype": "I64", "shape": [1], "data_offsets": [16, 24]}}
 
 
 def safetensors(folder, header, data=b"\0" * 24):
@@ -234,16 +251,19 @@ def test_a_table_of_safetensors_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("changes, words", [
-    ({"data_offsets": [-16, 0]}, "begin and end"), ({"data_offsets": [16, 0]}, "begin and end"), ({"data_offsets": [8, 24]}, "over each"),
-    ({"data_offsets": [12, 28]}, "cut off"), ({"data_offsets": [0]}, "begin and end"), ({"data_offsets": None}, "begin and end"),
+    ({"data_offsets": [-16, 0]}, "begin and end"), ({"data_offsets": [16, 0]}, "begin and end"),
+    ({"data_offsets": [8, 24]}, "over each"), ({"data_offsets": [12, 28]}, "cut off"),
+    ({"data_offsets": [0]}, "begin and end"), ({"data_offsets": None}, "begin and end"),
     ({"data_offsets": [0.0, 16.0]}, "begin and end"), ({"data_offsets": [False, 16]}, "begin and end"),
-    ({"data_offsets": "ab"}, "begin and end"), ({"data_offsets": [0, 10 ** 40]}, "cut off"), ({"shape": [2, 3]}, "size of its shape"),
-    ({"shape": [-2, -2]}, "dtype and shape"), ({"shape": [2 ** 32, 2 ** 32]}, "size of its shape"), ({"shape": 4}, "dtype and shape"),
+    ({"data_offsets": "ab"}, "begin and end"), ({"data_offsets": [0, 10 ** 40]}, "cut off"),
+    ({"shape": [2, 3]}, "size of its shape"), ({"shape": [-2, -2]}, "dtype and shape"),
+    ({"shape": [2 ** 32, 2 ** 32]}, "size of its shape"), ({"shape": 4}, "dtype and shape"),
     ({"shape": [True, 4]}, "dtype and shape"), ({"dtype": 4}, "dtype and shape"), ({"dtype": "F64"}, "size of its shape")])
 def test_a_tensor_in_an_impossible_place_is_named(changes, words, tmp_path):
     path = safetensors(tmp_path, dict(GOOD, a=dict(GOOD["a"], **changes)))
-    with pytest.raises(InputError, match=f"model.safetensors: .*'a'.*{words}|model.safetensors: .*{words}.*'a'|{words}"):
+    with pytest.raises(InputError, match=f"model.safetensors: .*{words}") as caught:
         weights_safetensors.tensors(path)
+    assert "'a'" in str(caught.value)
 
 
 @pytest.mark.parametrize("header", ["", "[]", "null", "{\"a\": 1}", "{\"a\": []}", "{", "[" * 100000, "\ufeff{}", "{\"a\": NaN}"])

@@ -55,7 +55,7 @@ class BertModel:
         hidden = tf.gather(words, tf.reshape(input_ids, [-1])) + tf.matmul(one_hot, segments)
         hidden = tf.reshape(hidden, [self._batch, self._length, width]) + positions[None, :self._length]
         gamma, beta = self._norm_variables()
-        normalized = self._layers.norm(tf.reshape(hidden, [-1, width]), gamma, beta)
+        normalized = self._layers.norm(tf.reshape(hidden, [-1, width]), gamma, beta, config.layer_norm_eps)
         return self._layers.dropout(normalized, config.hidden_dropout_prob)
 
     def _layer(self, hidden, mask):
@@ -77,7 +77,7 @@ class BertModel:
         kernel, bias = self._dense_variables("dense", x.shape[-1].value, self.config.hidden_size)
         gamma, beta = self._norm_variables()
         return self._layers.dropout_add_norm(self._layers.product(x, kernel), bias, residual, gamma, beta,
-                                             self.config.hidden_dropout_prob)
+                                             self.config.hidden_dropout_prob, self.config.layer_norm_eps)
 
     def _attend(self, hidden, mask):
         """Multi-head self-attention, [B * S, H] to [B * S, H] (heads side by side)."""

@@ -27,7 +27,7 @@ def load_vocab(path):
 
     Raises
     ------
-    InputError : no such file, not UTF-8, Windows line ends, a piece twice or a special piece missing.
+    InputError : no such file, not UTF-8, Windows line ends, an empty line, a piece twice or a special piece missing.
     """
     if not os.path.isfile(path):
         raise InputError(f"{path}: the BERT folder has no vocab.txt; it comes with the model's other files.")
@@ -42,6 +42,10 @@ def load_vocab(path):
     if any(piece.endswith("\r") for piece in pieces):
         raise InputError(f"{path}: has Windows line ends, which would make every word unknown; "
                          "convert it (`sed -i 's/\\r$//' vocab.txt`) or copy it again in binary mode.")
+    empty = next((number for number, piece in enumerate(pieces) if not piece.strip(" \t")), None)
+    if empty is not None:
+        raise InputError(f"{path}: line {empty + 1} is empty; each line of a BERT vocabulary holds one word piece. Copy it again "
+                         "from the model's release.")
     vocab = {piece: number for number, piece in enumerate(pieces)}
     if len(vocab) < len(pieces):
         first = next(number for number, piece in enumerate(pieces) if vocab[piece] != number)

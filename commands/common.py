@@ -4,6 +4,7 @@ import importlib.util
 import sys
 
 from inputs import identity, reading
+from network import pretrained
 from support import paths
 from support.console import say
 from support.errors import InputError
@@ -45,7 +46,7 @@ def read_both(corpus_folder, bert_folder, settings, write, read_bert):
     corpus = reading.read_corpus(corpus_folder, settings, write)
     say("2/4 BERT")
     bert = read_bert()
-    where = bert_folder.root if bert_folder else "the model's own"
+    where = pretrained.check_bert_folder(bert_folder).weights if bert_folder else "the model's own"
     say(f"{where}: {bert.config.num_hidden_layers} layers, {bert.config.hidden_size} wide, {len(bert.vocab)} word pieces")
     return corpus, bert
 

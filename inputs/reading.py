@@ -70,8 +70,7 @@ def read_bert(folder, settings):
     ------
     InputError : files missing or unreadable, or as `config_and_vocab`.
     """
-    config_path, _ = pretrained.check_bert_folder(folder)
-    config, vocab = config_and_vocab(config_path, folder.vocab, settings)
+    config, vocab = config_and_vocab(pretrained.check_bert_folder(folder).config, folder.vocab, settings)
     return Bert(folder, config, vocab, pretrained.fingerprint(folder))
 
 
@@ -80,11 +79,12 @@ def config_and_vocab(config_path, vocab_path, settings):
 
     Raises
     ------
-    InputError : a file unreadable, a vocabulary of another size than the word embeddings, seq_length longer than BERT's
-        positions or too short for the convolutions.
+    InputError : a file unreadable, a vocabulary larger than the word embeddings, seq_length longer than BERT's positions or too
+        short for the convolutions.
     """
     config, vocab = load_config(config_path), load_vocab(vocab_path)
-    if len(vocab) != config.vocab_size:
+    # Fewer are fine: some releases have rows of embeddings to spare, for the sake of their number.
+    if len(vocab) > config.vocab_size:
         raise InputError(f"{vocab_path} has {len(vocab)} word pieces, but {config_path} says vocab_size "
                          f"{config.vocab_size}: the two are of different models. Copy the whole folder again.")
     if settings.seq_length > config.max_position_embeddings:
@@ -131,7 +131,7 @@ def bert_of_model(result, record, settings, folder=None):
     """
     if folder is not None:
         bert = read_bert(folder, settings)
-        where = [folder.vocab, pretrained.check_bert_folder(folder)[0]]
+        where = [folder.vocab, pretrained.check_bert_folder(folder).config]
     elif has_bert(result):
         bert = Bert(None, *config_and_vocab(result.bert_config, result.vocab, settings), {})
         where = [result.vocab, result.bert_config]

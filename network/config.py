@@ -1,4 +1,4 @@
-"""The configuration of a BERT: its sizes and rates, read from its folder. Needs no TensorFlow."""
+"""The configuration of a BERT: its sizes and rates, read from its folder and checked. Needs no TensorFlow."""
 import json
 from typing import NamedTuple
 
@@ -18,33 +18,114 @@ class BertConfig(NamedTuple):
     hidden_dropout_prob: float = 0.1
     attention_probs_dropout_prob: float = 0.1
     initializer_range: float = 0.02
+    layer_norm_eps: float = 1e-12
+
+
+# Largest values; beyond them a file is damaged, whatever it says.
+SIZES = {"vocab_size": 10 ** 7, "hidden_size": 10 ** 5, "num_hidden_layers": 100, "num_attention_heads": 1000,
+         "intermediate_size": 10 ** 6, "max_position_embeddings": 10 ** 6, "type_vocab_size": 1000}
+# Smallest and largest values, and the ones of BERT's release where the file says nothing.
+NUMBERS = {"hidden_dropout_prob": (0.0, 0.999, 0.1), "attention_probs_dropout_prob": (0.0, 0.999, 0.1),
+           "initializer_range": (0.0, 1.0, 0.02), "layer_norm_eps": (1e-15, 1e-3, 1e-12)}
+# All of them are computed in the tanh form, as in BERT's release.
+ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh")
+# Keys that would make another model of a BERT, and the value under which they do not.
+PLAIN = {"position_embedding_type": "absolute", "is_decoder": False, "add_cross_attention": False}
+
+# model_type -> what such a model is.
+OTHER_MODELS = {
+    "distilbert": "a DistilBERT, which has no token type embeddings and names its layers otherwise",
+    "roberta": "a RoBERTa, whose vocabulary is of byte pairs and whose positions are counted otherwise",
+    "modernbert": "a ModernBERT, whose layers, positions and vocabulary are other than BERT's"}
+NAME_A_BERT = ("Name a BERT with --bert DIR: Google's, BioBERT, Bio_ClinicalBERT, BlueBERT, SciBERT, PubMedBERT or another with "
+               "\"model_type\": \"bert\".")
+
+
+def read_json(path):
+    """The object in a JSON file, as a dict; InputError for anything else."""
+    try:
+        with open(path, encoding="utf-8") as source:
+            entries = json.load(source)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); the BERT folder needs its configuration.")
+    except (ValueError, RecursionError) as error:
+        what = "too deeply nested" if isinstance(error, RecursionError) else error
+        raise InputError(f"{path}: not a JSON file ({what}); copy it again from the model's release.")
+    if not isinstance(entries, dict):
+        raise InputError(f"{path}: not a JSON object; copy it again from the model's release.")
+    return entries
 
 
 def load_config(path):
     """Read `bert_config.json` (Google) or `config.json` (Hugging Face); keys this model does not use are passed over.
 
+    Returns
+    -------
+    BertConfig
+
     Raises
     ------
-    InputError : not JSON, not a BERT, a size missing or impossible, an activation other than gelu.
+    InputError : not JSON, another model than BERT, a size missing, a value of another type or out of its range, or a variant
+        that this model does not compute.
     """
-    try:
-        with open(path, encoding="utf-8") as source:
-            entries = json.load(source)
-        config = BertConfig(**{key: entries[key] for key in BertConfig._fields if key in entries})
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); the BERT folder needs its configuration.")
-    except (ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not the configuration of a BERT ({error}).")
-    if entries.get("model_type", "bert") != "bert":
-        raise InputError(f"{path}: model_type is {entries['model_type']}; only BERT models fit (BERT, BioBERT, "
-                         "ClinicalBERT ...).")
-    if not str(entries.get("hidden_act", "gelu")).startswith("gelu"):
-        raise InputError(f"{path}: hidden_act is {entries['hidden_act']}; this BERT uses gelu.")
-    sizes = [key for key, value in config._asdict().items()
-             if not key.endswith(("prob", "range")) and not (isinstance(value, int) and value > 0)]
-    if sizes:
-        raise InputError(f"{path}: {', '.join(sizes)} must be whole numbers above 0.")
+    entries = read_json(path)
+    check_model_type(path, entries)
+    check_variant(path, entries)
+    config = BertConfig(**{key: size(path, entries, key) for key in SIZES}, **{key: number(path, entries, key) for key in NUMBERS})
     if config.hidden_size % config.num_attention_heads:
         raise InputError(f"{path}: hidden_size {config.hidden_size} is not a multiple of "
                          f"num_attention_heads {config.num_attention_heads}.")
     return config
+
+
+def check_model_type(path, entries):
+    """Raise an InputError where a configuration is that of another model than BERT; it says of which."""
+    kind = entries.get("model_type")
+    if kind is None:
+        # The oldest files of Hugging Face name the model by its class alone.
+        classes = entries.get("architectures")
+        name = str(classes[0]).lower() if isinstance(classes, list) and classes else "bert"
+        kind = next((kind for kind in OTHER_MODELS if name.startswith(kind)), "bert")
+    if kind != "bert":
+        what = OTHER_MODELS.get(kind) if isinstance(kind, str) else None
+        raise InputError(f"{path}: this is {what or 'not a BERT'} (model_type {shown(kind)}); the model here is built on BERT. "
+                         f"{NAME_A_BERT}")
+
+
+def size(path, entries, key):
+    """A whole number from 1 to its largest value."""
+    if key not in entries:
+        raise InputError(f"{path}: not the configuration of a BERT: it lacks {key}. Copy it again from the model's release.")
+    value, highest = entries[key], SIZES[key]
+    # True is an int to Python.
+    if type(value) is not int or not 1 <= value <= highest:
+        raise InputError(f"{path}: {key} is {shown(value)}; it must be a whole number from 1 to {highest}.")
+    return value
+
+
+def number(path, entries, key):
+    """A number in its range."""
+    lowest, highest, default = NUMBERS[key]
+    value = entries.get(key, default)
+    # NaN, which Python reads from JSON, fails the comparison.
+    if type(value) not in (int, float) or not lowest <= value <= highest:
+        raise InputError(f"{path}: {key} is {shown(value)}; it must be a number from {lowest:g} to {highest:g}.")
+    return float(value)
+
+
+def check_variant(path, entries):
+    """Raise an InputError for a BERT whose activation, positions or attention are not those that the model here computes."""
+    value = entries.get("hidden_act", "gelu")
+    if not isinstance(value, str) or value.lower() not in ACTIVATIONS:
+        raise InputError(f"{path}: hidden_act is {shown(value)}; this BERT computes {', '.join(ACTIVATIONS)} (all in the tanh "
+                         f"form of BERT's release). {NAME_A_BERT}")
+    for key, plain in PLAIN.items():
+        if key in entries and entries[key] != plain:
+            raise InputError(f"{path}: {key} is {shown(entries[key])}, with which BERT is another model than the one here; only "
+                             f"{json.dumps(plain)} can be computed. {NAME_A_BERT}")
+
+
+def shown(value):
+    """A value of the file as a message shows it: as JSON, short."""
+    text = json.dumps(value)
+    return text if len(text) <= 40 else text[:37] + "..."

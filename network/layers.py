@@ -88,16 +88,16 @@ class Layers:
             return forward(x, bias), gradient
         return layer(x, bias)
 
-    def dropout_add_norm(self, x, bias, residual, gamma, beta, rate):
+    def dropout_add_norm(self, x, bias, residual, gamma, beta, rate, epsilon=EPSILON):
         """Layer normalization of residual + dropout(x + bias), the end of both halves of a Transformer layer.
 
-        x, residual : float [R, H]; bias, gamma, beta : float32 [H].
+        x, residual : float [R, H]; bias, gamma, beta : float32 [H]; epsilon : added to the variance.
         """
         rate, place = self._place(rate, tf.shape(x), self._share and self._share.rows_before(tf.shape(x)[0]))
 
         def add(x, bias, residual, gamma, beta, *place):
             total = residual + dropped(x + bias, rate, *place)
-            mean, deviation_inverse = row_moments(total)
+            mean, deviation_inverse = row_moments(total, epsilon)
             return (total - mean) * deviation_inverse * gamma + beta, total, mean, deviation_inverse
 
         def add_gradient(total, mean, deviation_inverse, gamma, grad, *place):
@@ -105,7 +105,7 @@ class Layers:
             grad_total = norm_gradient(normalized, deviation_inverse, grad * gamma)
             return grad_total, dropped(grad_total, rate, *place), grad * normalized
 
-        forward = self._fused(("add norm", rate), add)
+        forward = self._fused(("add norm", rate, epsilon), add)
         backward = self._fused(("add norm gradient", rate), add_gradient)
 
         @tf.custom_gradient
@@ -118,17 +118,17 @@ class Layers:
             return result, gradient
         return layer(x, bias, residual, gamma, beta)
 
-    def norm(self, x, gamma, beta):
+    def norm(self, x, gamma, beta, epsilon=EPSILON):
         """Layer normalization over the last dimension (Ba et al. 2016): x float32 [R, H]; gamma, beta [H]."""
         def normalize(x, gamma, beta):
-            mean, deviation_inverse = row_moments(x)
+            mean, deviation_inverse = row_moments(x, epsilon)
             return (x - mean) * deviation_inverse * gamma + beta, mean, deviation_inverse
 
         def normalize_gradient(x, mean, deviation_inverse, gamma, grad):
             normalized = (x - mean) * deviation_inverse
             return norm_gradient(normalized, deviation_inverse, grad * gamma), grad * normalized
 
-        forward, backward = self._fused("norm", normalize), self._fused("norm gradient", normalize_gradient)
+        forward, backward = self._fused(("norm", epsilon), normalize), self._fused("norm gradient", normalize_gradient)
 
         @tf.custom_gradient
         def layer(x, gamma, beta):
@@ -260,11 +260,11 @@ def merge_heads(x, width):
     return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [-1, width])
 
 
-def row_moments(x):
-    """Mean and inverse standard deviation of each row: float32 [R, 1] both."""
+def row_moments(x, epsilon):
+    """Mean and inverse standard deviation of each row, `epsilon` added to the variance: float32 [R, 1] both."""
     mean = tf.reduce_mean(x, axis=-1, keepdims=True)
     variance = tf.reduce_mean(tf.square(x - mean), axis=-1, keepdims=True)
-    return mean, tf.rsqrt(variance + EPSILON)
+    return mean, tf.rsqrt(variance + epsilon)
 
 
 def norm_gradient(normalized, deviation_inverse, grad):

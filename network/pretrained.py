@@ -1,24 +1,46 @@
-"""Weights of a released BERT, from Google's TensorFlow checkpoint or from Hugging Face's safetensors.
+"""Weights of a released BERT, in whichever of its layouts, under the variable names of Google's checkpoints.
 
-Both come out under the variable names of Google's checkpoints, checked against the model that wants them.
+The formats are read by weights_tensorflow (Google's, BioBERT's and ClinicalBERT's archives), weights_safetensors and
+weights_pytorch (Hugging Face). What comes out has been checked against the model that wants it: every variable is there, in its
+shape, and finite.
 """
-import contextlib
-import json
 import os
 import re
+from typing import NamedTuple
 
 import numpy as np
 
+from network import weights_pytorch, weights_safetensors, weights_tensorflow
+from network.config import check_model_type, read_json
+from network.weights_tensors import check_not_pointer, read_tensor
 from support.errors import InputError
 from support.files import fingerprint_file
 
 GETTING_A_BERT = (
     "Put a released BERT there, Google's uncased_L-12_H-768_A-12 for the paper's model (bert_config.json, vocab.txt, "
-    "bert_model.ckpt.*), or name another with --bert DIR; the Hugging Face layout (config.json, vocab.txt, "
-    "model.safetensors: BioBERT, ClinicalBERT ...) works too. `python3 run_i2b2.py demo` needs none.")
+    "bert_model.ckpt.*), or name another with --bert DIR; BioBERT, ClinicalBERT and the like work too, with a TensorFlow "
+    "checkpoint, model.safetensors or pytorch_model.bin. `python3 run_i2b2.py demo` needs none.")
 
-# Element types of the safetensors format and how their bytes are read.
-SAFETENSORS_TYPES = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+POOLER = "bert/pooler/"
+
+# Files of Hugging Face's that say, or show, that the weights are split over several.
+SHARDED = re.compile(r"(model|pytorch_model)(-\d+-of-\d+)?\.(safetensors|bin)(\.index\.json)?\Z")
+
+
+class BertFiles(NamedTuple):
+    """The files of a BERT folder that are read."""
+
+    config: str          # path of the configuration
+    weights: str         # path of the weights; of a TensorFlow checkpoint the part that its files' names begin with
+    weight_files: list   # all files of the weights, a checkpoint's index first
+    table: object        # function of `weights`: dict of tensor name -> StoredTensor; None for a TensorFlow checkpoint
+
+
+class Case(NamedTuple):
+    """Whether text is lower-cased before a BERT's word pieces are looked for in it."""
+
+    do_lower_case: bool
+    told_by: str         # the path that says so
 
 
 def check_bert_folder(folder):
@@ -30,46 +52,99 @@ def check_bert_folder(folder):
 
     Returns
     -------
-    (path of the configuration, files that hold the weights, the index first)
+    BertFiles
 
     Raises
     ------
-    InputError : no such folder, or files missing from it.
+    InputError : no such folder, files missing from it, another model than BERT, weights split over several files, or Git LFS'
+        pointers in place of the files.
     """
     if not os.path.isdir(folder.root):
         raise InputError(f"the BERT folder {folder.root} does not exist. {GETTING_A_BERT}")
-    name = os.path.basename(folder.google_checkpoint)
-    if os.path.isfile(folder.google_checkpoint + ".index"):
-        config = folder.google_config
-        data = sorted(entry for entry in os.listdir(folder.root) if entry.startswith(name + ".data-"))
-        weights = [folder.google_checkpoint + ".index"] + [os.path.join(folder.root, entry) for entry in data]
-        complete = bool(data)
-    else:
-        config, weights = folder.huggingface_config, [folder.safetensors]
-        complete = os.path.isfile(folder.safetensors)
-    if not complete:
-        raise InputError(f"the BERT folder {folder.root} holds neither {name}.index with its {name}.data-* nor "
-                         f"model.safetensors. {GETTING_A_BERT}")
+    configs = [path for path in (folder.google_config, folder.huggingface_config) if os.path.isfile(path)]
+    for path in configs:
+        # Before anything is missed that another model does not have, such as its vocab.txt.
+        check_not_pointer(path)
+        check_model_type(path, read_json(path))
+    weights, weight_files, table = find_weights(folder)
+    # Each layout has its own name for it, but people mix them.
+    usual = folder.google_config if table is None else folder.huggingface_config
+    config = usual if usual in configs or not configs else configs[0]
     for path in (config, folder.vocab):
         if not os.path.isfile(path):
             raise InputError(f"the BERT folder {folder.root} has no {os.path.basename(path)}. {GETTING_A_BERT}")
-    return config, weights
+    for path in [folder.vocab] + weight_files:
+        check_not_pointer(path)
+    return BertFiles(config, weights, weight_files, table)
+
+
+def find_weights(folder):
+    """The last three fields of BertFiles for a folder; InputError where it holds no weights that can be read."""
+    checkpoint = weights_tensorflow.find_checkpoint(folder.root)
+    if checkpoint is not None:
+        found = weights_tensorflow.checkpoint_files(checkpoint)
+        if not found:
+            name = os.path.basename(checkpoint)
+            raise InputError(f"the BERT folder {folder.root} holds {name}.index without its {name}.data-*. {GETTING_A_BERT}")
+        return checkpoint, found, None
+    for path, table in ((folder.safetensors, weights_safetensors.tensors), (folder.pytorch, weights_pytorch.tensors)):
+        if os.path.isfile(path):
+            return path, [path], table
+    parts = sorted(filter(SHARDED.match, os.listdir(folder.root)))
+    if parts:
+        raise InputError(f"{folder.root}: the weights are split over several files ({parts[0]} ...), of which one is wanted. With "
+                         "the library transformers: AutoModel.from_pretrained(FOLDER).save_pretrained(NEW_FOLDER, "
+                         "max_shard_size=\"100GB\"); then copy vocab.txt there and name that folder with --bert.")
+    raise InputError(f"the BERT folder {folder.root} holds no weights: neither bert_model.ckpt.index with its "
+                     "bert_model.ckpt.data-* or another TensorFlow checkpoint, nor model.safetensors, nor pytorch_model.bin. "
+                     f"{GETTING_A_BERT}")
 
 
 def fingerprint(folder):
     """SHA-256 digests of the files that make the model, by file name."""
-    config, weights = check_bert_folder(folder)
-    return {os.path.basename(path): fingerprint_file(path) for path in [config, folder.vocab] + weights}
+    found = check_bert_folder(folder)
+    return {os.path.basename(path): fingerprint_file(path) for path in [found.config, folder.vocab] + found.weight_files}
+
+
+def case(folder, vocab):
+    """What case a BERT's vocabulary is in.
+
+    Parameters
+    ----------
+    folder : paths.BertFolder
+    vocab : dict of word piece -> id, the folder's.
+
+    Returns
+    -------
+    Case, from `do_lower_case` of tokenizer_config.json where there is one, else from the vocabulary: a cased one has word pieces
+    with capital letters.
+
+    Raises
+    ------
+    InputError : tokenizer_config.json cannot be read, or its `do_lower_case` is neither true nor false.
+    """
+    if os.path.isfile(folder.tokenizer_config):
+        told = read_json(folder.tokenizer_config)
+        if "do_lower_case" in told:
+            if not isinstance(told["do_lower_case"], bool):
+                raise InputError(f"{folder.tokenizer_config}: do_lower_case must be true or false; correct it, or remove the file "
+                                 "to have the vocabulary tell.")
+            return Case(told["do_lower_case"], folder.tokenizer_config)
+    return Case(not is_cased(vocab), folder.vocab)
+
+
+def is_cased(vocab):
+    """Whether word pieces of a vocabulary have capital letters; special ones, such as [CLS], do not count."""
+    return any(piece != piece.lower() for piece in vocab if not (piece.startswith("[") and piece.endswith("]")))
 
 
 def check_weights(folder, shapes):
-    """Check that the weights fit the model, from their names and shapes alone; parameters and errors as `load_weights`."""
-    _, weights = check_bert_folder(folder)
-    if weights[0] == folder.safetensors:
-        safetensors_sources(folder.safetensors, safetensors_header(folder.safetensors), shapes)
-    else:
-        with reading(folder.google_checkpoint) as reader:
-            check_variables(folder.google_checkpoint, shapes, reader.get_variable_to_shape_map())
+    """Check that the weights are undamaged and fit the model; parameters and errors as `load_weights`."""
+    for _ in arrays(folder, shapes):
+        pass
+    found = check_bert_folder(folder)
+    if found.table is weights_pytorch.tensors:
+        weights_pytorch.check_sums(found.weights)
 
 
 def load_weights(folder, shapes):
@@ -86,30 +161,71 @@ def load_weights(folder, shapes):
 
     Raises
     ------
-    InputError : a variable the checkpoint lacks or has in another shape, or a file that cannot be read.
+    InputError : a variable that is missing, in another shape or not finite, or a file that cannot be read.
     """
-    _, weights = check_bert_folder(folder)
-    if weights[0] == folder.safetensors:
-        return read_safetensors(folder.safetensors, shapes)
-    return read_google(folder.google_checkpoint, shapes)
+    return dict(arrays(folder, shapes))
 
 
-def read_google(prefix, shapes):
-    """`load_weights` from a TensorFlow checkpoint."""
-    with reading(prefix) as reader:
-        check_variables(prefix, shapes, reader.get_variable_to_shape_map())
-        return {name: reader.get_tensor(name).astype(np.float32, copy=False) for name in shapes}
+def arrays(folder, shapes):
+    """The variables of `load_weights`, one after the other: (name, array)."""
+    found = check_bert_folder(folder)
+    return arrays_of(found.weights, found.table, shapes)
 
 
-@contextlib.contextmanager
-def reading(prefix):
-    """A reader of a TensorFlow checkpoint, whose errors come as an InputError."""
-    from network.runtime import CHECKPOINT_ERRORS, tf
-    try:
-        yield tf.train.load_checkpoint(prefix)
-    except CHECKPOINT_ERRORS as error:
-        raise InputError(f"{prefix}: the checkpoint cannot be read ({type(error).__name__}); it is incomplete or damaged. "
-                         "Copy it again from the model's release.")
+def arrays_of(path, table, shapes):
+    """`arrays`, from `weights` and `table` of BertFiles."""
+    if table is None:
+        wanted = wanted_variables(path, shapes, weights_tensorflow.shapes(path))
+        read = weights_tensorflow.arrays(path, wanted)
+    else:
+        tensors = table(path)
+        sources = huggingface_sources(tensors, shapes)
+        available = {name: tensors[source].shape for name, source in sources.items()}
+        available.update({name: shape[::-1] for name, shape in available.items() if is_transposed(name)})
+        wanted = wanted_variables(path, shapes, available)
+        read = huggingface_arrays(path, tensors, {name: sources[name] for name in wanted})
+    for name, array in read:
+        if not np.isfinite(array).all():
+            raise InputError(f"{path}: {name} holds values that are not finite (NaN or infinity); the model is damaged. "
+                             "Copy it again from its release, or name another BERT with --bert.")
+        yield name, array
+    for name in set(shapes) - set(wanted):
+        yield name, np.zeros(shapes[name], np.float32)
+
+
+def wanted_variables(source, shapes, available):
+    """The part of `shapes` to read from a file that has the variables `available` (name -> shape); errors as `check_variables`.
+
+    All of it, but for a pooler that a model for masked words was saved without: BERT-CNN reads the sequence, so its pooler may
+    hold anything, and holds zeros then.
+    """
+    without = {name: shape for name, shape in shapes.items() if not name.startswith(POOLER)}
+    wanted = shapes if any(name.startswith(POOLER) for name in available) else without
+    check_variables(source, wanted, available)
+    return wanted
+
+
+def huggingface_sources(tensors, shapes):
+    """Dict of variable name -> the name that its tensor has among `tensors` (name -> StoredTensor), where it is there."""
+    prefix = "bert." if any(name.startswith("bert.") for name in tensors) else ""
+    sources = {name: next((prefix + candidate for candidate in huggingface_names(name) if prefix + candidate in tensors), None)
+               for name in shapes}
+    return {name: source for name, source in sources.items() if source is not None}
+
+
+def huggingface_arrays(path, tensors, sources):
+    """The variables that a file of Hugging Face's holds, one after the other: (name, array).
+
+    Parameters
+    ----------
+    path : the file.
+    tensors : dict of name -> StoredTensor, its content.
+    sources : dict of variable name -> tensor's name.
+    """
+    with open(path, "rb") as opened:
+        for name, source in sources.items():
+            array = read_tensor(path, opened, source, tensors[source])
+            yield name, np.ascontiguousarray(array.T if is_transposed(name) else array)
 
 
 def check_variables(source, shapes, available):
@@ -120,71 +236,6 @@ def check_variables(source, shapes, available):
     if wrong:
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
         raise InputError(f"{source}: does not fit the model's configuration: {', '.join(wrong[:5])}{more}.")
-
-
-def read_safetensors(path, shapes):
-    """`load_weights` from Hugging Face's layout.
-
-    The format: an 8-byte little-endian length, a JSON header of that length (name -> dtype, shape, offsets), the
-    arrays' bytes. It is read here because the library for it does not exist for Python 3.6.
-    """
-    tensors = safetensors_header(path)
-    weights = {}
-    for name, source in safetensors_sources(path, tensors, shapes).items():
-        array = safetensors_array(path, source, tensors[source])
-        weights[name] = np.ascontiguousarray(array.T if is_transposed(name) else array, np.float32)
-    return weights
-
-
-def safetensors_sources(path, tensors, shapes):
-    """Dict of variable name -> its tensor's name in a safetensors file, checked to have the shapes the model wants."""
-    prefix = "bert." if any(name.startswith("bert.") for name in tensors) else ""
-    sources, available = {}, {}
-    for name in shapes:
-        source = next((prefix + candidate for candidate in huggingface_names(name) if prefix + candidate in tensors), None)
-        if source is None:
-            continue
-        shape = tensors[source]["shape"]
-        sources[name] = source
-        available[name] = shape[::-1] if is_transposed(name) else shape
-    check_variables(path, shapes, available)
-    return sources
-
-
-def safetensors_header(path):
-    """Dict of tensor name -> {"dtype", "shape", "begin", "end"}, the latter two as offsets in the file."""
-    size = os.path.getsize(path)
-    try:
-        with open(path, "rb") as source:
-            length = int.from_bytes(source.read(8), "little")
-            if length > size - 8:
-                raise ValueError("the header is longer than the file")
-            header = json.loads(source.read(length).decode("utf-8"))
-        header.pop("__metadata__", None)
-        tensors = {name: {"dtype": entry["dtype"], "shape": entry["shape"],
-                          "begin": 8 + length + entry["data_offsets"][0], "end": 8 + length + entry["data_offsets"][1]}
-                   for name, entry in header.items()}
-        if any(entry["end"] > size for entry in tensors.values()):
-            raise ValueError("the file is cut off")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not a whole safetensors file ({error}); copy it again from the model's release.")
-    return tensors
-
-
-def safetensors_array(path, name, entry):
-    """One tensor of a safetensors file; bfloat16, which numpy lacks, comes as float32."""
-    dtype = entry["dtype"]
-    if dtype not in SAFETENSORS_TYPES:
-        raise InputError(f"{path}: {name} has the element type {dtype}; {', '.join(SAFETENSORS_TYPES)} can be read.")
-    with open(path, "rb") as source:
-        source.seek(entry["begin"])
-        array = np.frombuffer(source.read(entry["end"] - entry["begin"]), SAFETENSORS_TYPES[dtype])
-    if dtype == "BF16":
-        # A bfloat16 is the upper half of a float32.
-        array = (array.astype(np.uint32) << 16).view(np.float32)
-    if array.size != int(np.prod(entry["shape"])):
-        raise InputError(f"{path}: {name} does not have the size of its shape; copy the file again.")
-    return array.reshape(entry["shape"])
 
 
 def is_transposed(name):

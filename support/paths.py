@@ -61,7 +61,7 @@ def for_tensorflow(root):
 
 
 class BertFolder:
-    """A pre-trained BERT: Google's release layout, or Hugging Face's with safetensors."""
+    """A pre-trained BERT, in the layout of Google's release, of another TensorFlow checkpoint, or of Hugging Face."""
 
     def __init__(self, root):
         self.root = for_tensorflow(root)
@@ -70,6 +70,8 @@ class BertFolder:
         self.google_checkpoint = os.path.join(self.root, "bert_model.ckpt")
         self.huggingface_config = os.path.join(self.root, "config.json")
         self.safetensors = os.path.join(self.root, "model.safetensors")
+        self.pytorch = os.path.join(self.root, "pytorch_model.bin")
+        self.tokenizer_config = os.path.join(self.root, "tokenizer_config.json")
 
 
 class ResultFolder:

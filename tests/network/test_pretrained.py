@@ -1,13 +1,14 @@
-"""Weights of a BERT in both layouts, and what is refused."""
+"""Weights of a BERT in every layout, and what is refused."""
 import json
+import os
 import shutil
-import struct
 
 import numpy as np
 import pytest
+from reading.sample_corpus import make_tiny_bert
+from torch_files import state_dict, write_older, write_safetensors, write_zip
 
 from inputs import reading
-from inputs.sample_corpus import make_tiny_bert
 from network import pretrained
 from settings import Settings
 from support import paths
@@ -49,16 +50,6 @@ def shapes_of(weights):
     return {name: list(value.shape) for name, value in weights.items()}
 
 
-def write_safetensors(path, tensors):
-    """The format as its authors publish it; tensors: name -> (type's name, shape, bytes)."""
-    header, begin = {"__metadata__": {"format": "pt"}}, 0
-    for name, (kind, shape, data) in tensors.items():
-        header[name] = {"dtype": kind, "shape": shape, "data_offsets": [begin, begin + len(data)]}
-        begin += len(data)
-    text = json.dumps(header).encode("utf-8")
-    path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(data for _, _, data in tensors.values()))
-
-
 def encoded(array, kind):
     """An array's bytes in F32, F16 or BF16."""
     if kind == "BF16":
@@ -89,6 +80,20 @@ def test_both_layouts_give_the_same_weights(google, weights, prefix, tmp_path):
         for name, value in loaded.items():
             assert value.dtype == np.float32
             np.testing.assert_array_equal(value, weights[name], err_msg=name)
+
+
+@pytest.mark.parametrize("write", [write_zip, write_older])
+@pytest.mark.parametrize("prefix", ["", "bert."])
+def test_pytorchs_files_give_the_same_weights(google, weights, write, prefix, tmp_path):
+    theirs = huggingface(tmp_path / "hf", google, weights, prefix=prefix)
+    os.remove(theirs.safetensors)
+    write(theirs.pytorch, state_dict({prefix + NAMES[name[len("bert/"):]][0]: value.T if NAMES[name[len("bert/"):]][1] else value
+                                      for name, value in weights.items()}))
+    loaded = pretrained.load_weights(theirs, shapes_of(weights))
+    assert set(loaded) == set(weights)
+    for name, value in loaded.items():
+        assert value.dtype == np.float32 and value.flags.c_contiguous
+        np.testing.assert_array_equal(value, weights[name], err_msg=name)
 
 
 def test_layer_norms_of_older_conversions_are_known(google, weights, tmp_path):
@@ -156,3 +161,183 @@ def test_a_vocabulary_of_another_model_is_refused(google, tmp_path):
         vocab.write("onemore\n")
     with pytest.raises(InputError, match="vocab_size"):
         reading.read_bert(paths.BertFolder(str(tmp_path / "mixed")), Settings())
+
+
+# ------------------------------------------------------------------------------------ folders as they are published
+
+@pytest.fixture(scope="module")
+def layouts(shared):
+    """Folders of BERTs in the layouts that people download."""
+    return shared / "bert_layouts"
+
+
+def read(folder):
+    """(inputs.Bert, all its variables) of a BERT folder."""
+    from training.estimator import model_shapes
+    bert = reading.read_bert(paths.BertFolder(str(folder)), Settings())
+    shapes = {name: shape for name, shape in model_shapes(bert.config, Settings()).items() if name.startswith("bert/")}
+    pretrained.check_weights(bert.folder, shapes)
+    return bert, pretrained.load_weights(bert.folder, shapes)
+
+
+@pytest.mark.parametrize("layout", ["bin_zip", "bin_legacy", "bin_half"])
+def test_published_pytorch_files_are_read_to_the_bit(layouts, layout):
+    _, loaded = read(layouts / layout)
+    with np.load(str(layouts / layout / "expected.npz")) as expected:
+        prefix, compared = "bert." if "bert.embeddings.word_embeddings.weight" in expected else "", 0
+        for name, value in loaded.items():
+            theirs = [prefix + known for known in pretrained.huggingface_names(name) if prefix + known in expected]
+            if not theirs:
+                # Models for masked words alone are saved without a pooler.
+                assert name.startswith("bert/pooler/") and not value.any()
+                continue
+            tensor = expected[theirs[0]]
+            np.testing.assert_array_equal(value, tensor.T if pretrained.is_transposed(name) else tensor, err_msg=name)
+            assert value.dtype == np.float32
+            compared += 1
+    assert compared >= 37
+
+
+@pytest.mark.parametrize("layout, checkpoint", [
+    ("google_numbered", "model.ckpt-1000000"), ("google_two_steps", "model.ckpt-150000")])
+def test_checkpoints_of_any_name_are_read(layouts, layout, checkpoint):
+    from network.runtime import tf
+    bert, loaded = read(layouts / layout)
+    reader = tf.train.load_checkpoint(str(layouts / layout / checkpoint))
+    for name, value in loaded.items():
+        np.testing.assert_array_equal(value, reader.get_tensor(name), err_msg=name)
+    assert checkpoint + ".index" in bert.fingerprint and len(loaded) == 39
+    assert pretrained.check_bert_folder(bert.folder).weights == str(layouts / layout / checkpoint)
+
+
+def test_padded_embeddings_and_both_cases_are_read(layouts):
+    bert, loaded = read(layouts / "vocab_padded")
+    assert len(loaded["bert/embeddings/word_embeddings"]) == len(bert.vocab) + 100
+    for layout, told_by in (("cased", "tokenizer_config.json"), ("cased_untold", "vocab.txt")):
+        bert, _ = read(layouts / layout)
+        assert pretrained.case(bert.folder, bert.vocab) == (False, str(layouts / layout / told_by))
+
+
+@pytest.mark.parametrize("layout, words", [
+    ("hostile_zip", "posix.system"), ("hostile_legacy", "posix.system"), ("not_torch", "Git LFS pointer.*git lfs pull")])
+def test_what_must_be_refused_is_refused(layouts, layout, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="pytorch_model.bin: .*" + words):
+        read(layouts / layout)
+    assert os.listdir(str(tmp_path)) == []
+
+
+# -------------------------------------------------------------------------------------------- which files are meant
+
+def checkpoints(folder, names, state=None):
+    """A folder in which files of checkpoints of these names seem to be, and a file `checkpoint` that names one."""
+    for name in names:
+        for ending in (".index", ".data-00000-of-00001", ".meta"):
+            (folder / (name + ending)).write_bytes(b"")
+    for name in ("bert_config.json", "vocab.txt"):
+        (folder / name).write_text("{}")
+    if state is not None:
+        (folder / "checkpoint").write_text(state)
+    return paths.BertFolder(str(folder))
+
+
+@pytest.mark.parametrize("names, state, expected", [
+    (["biobert_model.ckpt"], None, "biobert_model.ckpt"),
+    (["model.ckpt-9", "model.ckpt-100"], None, "model.ckpt-100"),
+    (["model.ckpt-9", "model.ckpt-100"], 'model_checkpoint_path: "/home/them/model.ckpt-9"\n', "model.ckpt-9"),
+    (["model.ckpt-9", "model.ckpt-100"], 'model_checkpoint_path: "C:\\\\them\\\\model.ckpt-9"\n', "model.ckpt-9"),
+    (["model.ckpt-9", "model.ckpt-100"], "\x00\x01", "model.ckpt-100"),
+    (["model.ckpt-9"], 'model_checkpoint_path: "model.ckpt-10"', "model.ckpt-9"),
+    (["model.ckpt-9", "bert_model.ckpt"], 'model_checkpoint_path: "model.ckpt-9"', "bert_model.ckpt")])
+def test_the_checkpoint_that_is_meant(names, state, expected, tmp_path):
+    found = pretrained.check_bert_folder(checkpoints(tmp_path, names, state))
+    assert os.path.basename(found.weights) == expected
+    assert [os.path.basename(path) for path in found.weight_files] == [expected + ".index", expected + ".data-00000-of-00001"]
+
+
+@pytest.mark.parametrize("names, state, words", [
+    (["a.ckpt", "b.ckpt"], None, "several checkpoints .a.ckpt, b.ckpt"),
+    (["a-10", "b-10"], None, "several checkpoints"),
+    (["a-9", "a-10"], 'model_checkpoint_path: "a-11"', "checkpoint names 'a-11', which is not in the folder")])
+def test_a_checkpoint_is_not_guessed(names, state, words, tmp_path):
+    with pytest.raises(InputError, match=words):
+        pretrained.check_bert_folder(checkpoints(tmp_path, names, state))
+
+
+def test_either_name_of_the_configuration_will_do(google, tmp_path):
+    shutil.copytree(google.root, str(tmp_path / "bert"))
+    folder = paths.BertFolder(str(tmp_path / "bert"))
+    shutil.copyfile(folder.google_config, folder.huggingface_config)
+    assert pretrained.check_bert_folder(folder).config == folder.google_config
+    os.remove(folder.google_config)
+    assert pretrained.check_bert_folder(folder).config == folder.huggingface_config
+
+
+@pytest.mark.parametrize("name", ["model-00001-of-00002.safetensors", "model.safetensors.index.json",
+                                  "pytorch_model-00001-of-00002.bin", "pytorch_model.bin.index.json"])
+def test_split_weights_are_explained(name, tmp_path):
+    folder = checkpoints(tmp_path, [])
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(InputError, match=f"split over several files .{name}.*max_shard_size"):
+        pretrained.check_bert_folder(folder)
+
+
+@pytest.mark.parametrize("kind, words", [("roberta", "a RoBERTa"), ("distilbert", "a DistilBERT"), ("modernbert", "a ModernBERT")])
+def test_another_model_is_named_before_its_files_are_missed(kind, words, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}))
+    with pytest.raises(InputError, match=words + ".*--bert"):
+        pretrained.check_bert_folder(paths.BertFolder(str(tmp_path)))
+
+
+@pytest.mark.parametrize("name", ["vocab.txt", "config.json", "model.safetensors"])
+def test_a_pointer_in_place_of_any_file_is_named(google, weights, name, tmp_path):
+    folder = huggingface(tmp_path / "hf", google, weights)
+    (tmp_path / "hf" / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n")
+    with pytest.raises(InputError, match=name + ": this is a Git LFS pointer"):
+        pretrained.check_bert_folder(folder)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("layout", ["google", "safetensors", "zip", "older"])
+def test_what_is_not_finite_is_not_loaded(google, weights, layout, value, tmp_path):
+    name = "bert/encoder/layer_0/output/dense/kernel"
+    damaged = dict(weights, **{name: weights[name].copy()})
+    damaged[name][3, 4] = value
+    folder = huggingface(tmp_path / "hf", google, damaged)
+    if layout != "safetensors":
+        os.remove(folder.safetensors)
+    if layout == "google":
+        from reading.sample_corpus import save_checkpoint
+        save_checkpoint(damaged, folder.google_checkpoint)
+    elif layout != "safetensors":
+        model = state_dict({NAMES[key[len("bert/"):]][0]: array.T if NAMES[key[len("bert/"):]][1] else array
+                            for key, array in damaged.items()})
+        {"zip": write_zip, "older": write_older}[layout](folder.pytorch, model)
+    for load in (pretrained.load_weights, pretrained.check_weights):
+        with pytest.raises(InputError, match=name + ".*not finite"):
+            load(folder, shapes_of(weights))
+
+
+# ------------------------------------------------------------------------------------------------------------- case
+
+CASED, UNCASED = ["[PAD]", "[UNK]", "the", "The", "##ing"], ["[PAD]", "[UNK]", "[MASK]", "the", "##ing", "\u00e9", "2", "\u4e2d"]
+
+
+@pytest.mark.parametrize("pieces, told, expected", [
+    (CASED, None, (False, "vocab.txt")), (UNCASED, None, (True, "vocab.txt")),
+    (["[PAD]", "##\u00c9t\u00e9"], None, (False, "vocab.txt")),
+    (CASED, {"do_lower_case": True}, (True, "tokenizer_config.json")),
+    (UNCASED, {"do_lower_case": False}, (False, "tokenizer_config.json")),
+    (UNCASED, {"model_max_length": 512}, (True, "vocab.txt"))])
+def test_the_case_of_a_bert(pieces, told, expected, tmp_path):
+    if told is not None:
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps(told))
+    found = pretrained.case(paths.BertFolder(str(tmp_path)), {piece: number for number, piece in enumerate(pieces)})
+    assert (found.do_lower_case, os.path.basename(found.told_by)) == expected
+
+
+@pytest.mark.parametrize("content", ['{"do_lower_case": "false"}', '{"do_lower_case": null}', '{"do_lower_case": 0}', "[]", "{"])
+def test_a_case_that_cannot_be_read_is_refused(content, tmp_path):
+    (tmp_path / "tokenizer_config.json").write_text(content)
+    with pytest.raises(InputError, match="tokenizer_config.json"):
+        pretrained.case(paths.BertFolder(str(tmp_path)), {})

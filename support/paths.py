@@ -48,6 +48,27 @@ class CorpusFolder:
         return os.path.join(self.root, "system_xml", *names)
 
 
+class BC5CDRFolder:
+    """The BC5CDR corpus: its three files in the folder itself, or where the archive CDR_Data.zip puts them."""
+
+    DEFAULT = os.path.join(PROJECT, "corpus", "BC5CDR")
+    UNPACKED = os.path.join("CDR_Data", "CDR.Corpus.v010516")
+
+    def __init__(self, root):
+        self.root = os.path.abspath(root)
+        self.train_xml = self._xml("CDR_TrainingSet.BioC.xml")
+        self.dev_xml = self._xml("CDR_DevelopmentSet.BioC.xml")
+        self.test_xml = self._xml("CDR_TestSet.BioC.xml")
+        self.train_tsv = os.path.join(self.root, "train.txt")
+        self.dev_tsv = os.path.join(self.root, "dev.txt")
+        self.test_tsv = os.path.join(self.root, "test.txt")
+        self.features = os.path.join(self.root, "features")
+
+    def _xml(self, name):
+        here, unpacked = os.path.join(self.root, name), os.path.join(self.root, self.UNPACKED, name)
+        return unpacked if os.path.exists(unpacked) and not os.path.exists(here) else here
+
+
 def for_tensorflow(root):
     """The absolute path of a folder with checkpoints; InputError for one that TensorFlow cannot read them from.
 

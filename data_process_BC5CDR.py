@@ -31,9 +31,10 @@ from xml.etree.ElementTree import TreeBuilder
 from defusedxml.ElementTree import DefusedXMLParser, ParseError
 
 from data_process_i2b2 import one_line, to_tsv
-from errors import InputError, run_main
-from files import replacing
-from paths import BC5CDRFolder
+from support.errors import InputError
+from support.files import replacing
+from support.main import run_main
+from support.paths import BC5CDRFolder
 
 LABELS = ("0", "1")  # the order of the classifier's outputs, of the confusion matrix and of every table
 NEGATIVES = ("sampled", "all")

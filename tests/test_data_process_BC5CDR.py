@@ -5,14 +5,15 @@ import shutil
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-import cid
 import data_process_BC5CDR as data
-from errors import InputError
+from evaluation import cid
 from fuzz_reader import mutated
 from helpers import run
-from paths import BC5CDRFolder
+from support.errors import InputError
+from support.paths import BC5CDRFolder
 
 FILES = {"train": "CDR_TrainingSet.BioC.xml", "dev": "CDR_DevelopmentSet.BioC.xml", "test": "CDR_TestSet.BioC.xml"}
 DOCTYPE = "<!DOCTYPE collection SYSTEM 'BioC.dtd'>"

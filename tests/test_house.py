@@ -12,7 +12,7 @@ LEVELS = (
     ("support",),
     ("settings",),
     ("network", "modeling", "optimization", "tokenization"),
-    ("inputs", "data_process_i2b2"),
+    ("inputs", "data_process_i2b2", "data_process_BC5CDR"),
     ("text_model",),
     ("evaluation", "scoring"),
     ("training",),
@@ -21,8 +21,8 @@ LEVELS = (
     ("commands",),
     ("benchmarks",),
     ("run_i2b2", "benchmark", "data_process_E3C", "tools"))
-FRONT = {"benchmark", "data_process_E3C", "data_process_i2b2", "modeling", "optimization", "predict", "run_i2b2", "scoring",
-         "settings", "text_model", "tokenization"}
+FRONT = {"benchmark", "data_process_BC5CDR", "data_process_E3C", "data_process_i2b2", "modeling", "optimization", "predict",
+         "run_i2b2", "scoring", "settings", "text_model", "tokenization"}
 LEVEL_OF = {name: number for number, level in enumerate(LEVELS) for name in level}
 # Wings whose modules may import TensorFlow, and the other modules that build a graph.
 GRAPHS = ("network", "training", "benchmarks", "modeling", "optimization", "text_model", "predict", "notes.export",

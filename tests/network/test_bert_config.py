@@ -2,9 +2,9 @@
 import json
 
 import pytest
-from reading.sample_corpus import make_tiny_bert
 
 from inputs import reading
+from inputs.sample_corpus import make_tiny_bert
 from network.config import load_config
 from settings import Settings
 from support import paths

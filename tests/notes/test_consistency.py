@@ -11,7 +11,7 @@ from evaluation import predictions, system_xml
 from evaluation.results import predictions_tsv
 from evaluation.temporal_graph import reduce_links
 from helpers import made_up, run
-from inputs.labels import LABELS, MERGED_LABELS
+from inputs.labels import LABELS, MERGED_LABELS, merge
 from notes import consistency
 from support.errors import InputError
 
@@ -104,6 +104,16 @@ def test_links_to_nothing_contradict_nothing(seconds):
     revision = consistency.revise(links, np.stack([before] * 4), [("E0", "", "BEFORE"), ("", "E1", "BEFORE")], seconds)
     assert [LABELS[label] for label in revision.consistent[:2]] == ["BEFORE", "BEFORE"]
     assert revision.changed == 1, "one of the two that do contradict each other"
+
+
+def test_the_spellings_of_a_literal_are_one_end_in_a_table(tmp_path):
+    examples, log_probabilities = made_up(rows=2, documents=1)
+    examples = [example._replace(from_id="E0", to_id=end) for example, end in zip(examples, ("Discharge", "DISCHARGE"))]
+    log_probabilities[:] = -9.0
+    log_probabilities[0, LABELS.index("BEFORE")], log_probabilities[1, LABELS.index("AFTER")] = -0.1, -0.5
+    (tmp_path / "predictions.tsv").write_text(predictions_tsv(examples, log_probabilities))
+    (revision,) = consistency.revise_all(predictions.read(str(tmp_path / "predictions.tsv")))
+    assert [merge(LABELS[label]) for label in revision.consistent] == ["BEFORE", "BEFORE"] and revision.changed == 1
 
 
 def test_the_command_tells_the_effect_on_a_tested_run(tmp_path):

@@ -32,8 +32,8 @@ class Timeline(NamedTuple):
 def implied(document, confidences):
     """The Timeline of a document.
 
-    What is surer comes first, and later statements that contradict it are passed over: the days of the dates, annotated
-    links, times of a day and that an admission is before its discharge, then predicted links, the most probable first.
+    The surer statements come first, and later ones that contradict them are left out: the days of the dates, annotated
+    links, times of a day and that the admission is before the discharge, then predicted links, the most probable first.
 
     Parameters
     ----------
@@ -42,18 +42,19 @@ def implied(document, confidences):
     """
     nodes = section_times.nodes(document)
     dates = dates_of_nodes(document, nodes)
-    links = [(nodes[tlink.from_id], nodes[tlink.to_id], MERGE[tlink.type]) for tlink in document.tlinks]
-    annotated = [link for link, confidence in zip(links, confidences) if confidence is None]
-    predicted = sorted((pair for pair in zip(confidences, links) if pair[0] is not None), key=lambda pair: -pair[0])
-    stay = [(*(time.node for time in section_times.section_times(document).values()), BEFORE)]
+    # A link with an empty end links nothing.
+    weighed = [(confidence, (nodes[tlink.from_id], nodes[tlink.to_id], MERGE[tlink.type]))
+               for tlink, confidence in zip(document.tlinks, confidences) if tlink.from_id and tlink.to_id]
+    annotated = [link for confidence, link in weighed if confidence is None]
+    predicted = sorted((pair for pair in weighed if pair[0] is not None), key=lambda pair: -pair[0])
     known = dict.fromkeys(nodes.values())
-    graph = reduce_links(dated_links(dates) + annotated + clock_links(dates)
-                         + [link for link in stay if set(link[:2]) <= set(known)] + [link for _, link in predicted])[1]
+    graph = reduce_links(dated_links(dates) + annotated + clock_links(dates) + stay_links(document, known)
+                         + [link for _, link in predicted])[1]
     groups, earlier, ordered = grouped(known, dates, graph.closure())
     names = names_of_nodes(document, nodes)
     groups = [group._replace(ids=[name for node in group.ids for name in names[node]]) for group in groups]
     dated, undated = along_dates(groups, earlier)
-    return Timeline(dated, undated, sum(not graph.entails(link) for link in links),
+    return Timeline(dated, undated, sum(not graph.entails(link) for _, link in weighed),
                     [name for node in known if node not in ordered for name in names[node]])
 
 
@@ -98,6 +99,12 @@ def clock_links(dates):
     def by_clock(one, other):
         return None if time_values.relation_by_days(one, other) else time_values.relation(one, other)
     return links_between(dates, by_clock)
+
+
+def stay_links(document, known):
+    """[(admission, discharge, BEFORE)] if both are among the known nodes, else []."""
+    admission, discharge = (time.node for time in section_times.section_times(document).values())
+    return [(admission, discharge, BEFORE)] if admission in known and discharge in known else []
 
 
 def links_between(dates, relation):

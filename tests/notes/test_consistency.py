@@ -151,12 +151,12 @@ def test_the_order_of_the_rows_changes_nothing(tmp_path):
     said = []
     for ordered in (lines, sorted(lines, key=lambda line: float(line.split("\t")[8]))):
         (tmp_path / "predictions.tsv").write_text("\n".join([header] + ordered) + "\n")
-        said.append(re.sub(r"in [0-9.]+ s", "", run("consistency.py", tmp_path).stdout))
+        said.append(re.sub(r"in [0-9.]+ s", "", run("notes.consistency", tmp_path).stdout))
     assert said[0] == said[1] and " of 160 merged labels changed" in said[0]
     for changed, words in ((lines[1:], "system_xml has the TLINK TL0 from E0 to E3, which"),
                            (lines + lines[:1], "predictions.tsv has the TLINK TL0 from E0 to E3 2 times, which")):
         (tmp_path / "predictions.tsv").write_text("\n".join([header] + changed) + "\n")
-        refused = run("consistency.py", tmp_path, check=False)
+        refused = run("notes.consistency", tmp_path, check=False)
         assert refused.returncode == 1 and words in refused.stderr and "document D0" in refused.stderr
 
 

@@ -212,6 +212,13 @@ def test_literal_ends_in_a_note_without_dates_are_in_order():
     assert order.dated == [] and order.unlinked == ["E1"]
 
 
+def test_links_to_nothing_order_nothing():
+    links = [("E0", "", "BEFORE"), ("", "E1", "BEFORE"), ("E2", "E1", "BEFORE")]
+    order = timeline.implied(stay(links=links), [None] * 3)
+    assert [[group.ids for group in step] for step in order.undated] == [[["E2"]], [["E1"]]] and order.omitted == 0
+    assert "E0" in order.unlinked
+
+
 def test_what_is_known_of_one_name_of_a_time_is_known_of_all():
     links = [("E0", "T0", "BEFORE"), ("E1", "S0", "AFTER"), ("E0", "Admission", "AFTER"), ("T0", "S0", "OVERLAP")]
     order = timeline.implied(stay(S0, S1, timexes=(T0,), links=links), [None] * 4)

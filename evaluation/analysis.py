@@ -6,7 +6,7 @@ import numpy as np
 
 from evaluation import bootstrap
 from evaluation.predictions import MERGING
-from inputs import mentions
+from inputs import mentions, section_times
 from inputs.labels import LABELS, MERGED_LABELS
 
 BINS = 10  # of the reliability curve, equally wide
@@ -14,7 +14,6 @@ BINS = 10  # of the reliability curve, equally wide
 SECTION, EVENT_EVENT, EVENT_TIME, TIME_TIME, OTHER = (
     "to a section time", "event\N{EN DASH}event", "event\N{EN DASH}time", "time\N{EN DASH}time", "other")
 KINDS = (SECTION, EVENT_EVENT, EVENT_TIME, TIME_TIME, OTHER)
-SECTION_LITERALS = ("admission", "discharge")
 
 # Lower ends of the classes of distance, in words between the two mentions; the last class is open.
 DISTANCES = (0, 5, 10, 25, 50, 100)
@@ -77,20 +76,22 @@ def kinds(predictions, documents):
                         for mention in document.mentions}
         for document in documents
     }
-    return [kind(_tag(from_id, tags.get(name, {})), _tag(to_id, tags.get(name, {})))
-            for name, from_id, to_id in zip(predictions.documents, predictions.from_ids, predictions.to_ids)]
+    return [kind(tlink, from_id, to_id, tags.get(name, {})) for name, tlink, from_id, to_id in zip(
+        predictions.documents, predictions.tlinks, predictions.from_ids, predictions.to_ids)]
 
 
-def _tag(identifier, tags):
-    return tags.get(identifier) or ("SECTIME" if identifier.lower() in SECTION_LITERALS else None)
+def kind(tlink, from_id, to_id, tags):
+    """One of KINDS for the ids of a TLINK and of its ends; OTHER where an end is no mention.
 
-
-def kind(from_tag, to_tag):
-    """One of KINDS for the tags of two mentions; OTHER where an id is of no mention."""
-    if "SECTIME" in (from_tag, to_tag):
+    Parameters
+    ----------
+    tlink, from_id, to_id : str
+    tags : dict of id -> tag, of the document's mentions.
+    """
+    if section_times.is_section_link(tlink, from_id, to_id, tags):
         return SECTION
     return {("EVENT", "EVENT"): EVENT_EVENT, ("EVENT", "TIMEX3"): EVENT_TIME, ("TIMEX3", "EVENT"): EVENT_TIME,
-            ("TIMEX3", "TIMEX3"): TIME_TIME}.get((from_tag, to_tag), OTHER)
+            ("TIMEX3", "TIMEX3"): TIME_TIME}.get((tags.get(from_id), tags.get(to_id)), OTHER)
 
 
 def distances(predictions, documents):
@@ -114,7 +115,7 @@ def distances(predictions, documents):
         else:
             first, second = sorted((one, other))
             result.append(max(0, second[0] - first[1] - 1))
-    return result
+    return [None if name == SECTION else words for name, words in zip(kinds(predictions, documents), result)]
 
 
 def _places(document):

@@ -10,6 +10,7 @@ import numpy as np
 
 from data_process_i2b2 import Document, examples, one_line, parse_document, read_utf8
 from evaluation import results, system_xml
+from inputs import section_times
 from inputs.labels import LABELS
 from notes import candidates, consistency, timeline_page
 from support.console import Progress, say
@@ -108,9 +109,10 @@ def answer(note, log_probabilities, consistent):
     predicted = log_probabilities.argmax(axis=1)
     if not consistent or not len(predicted):
         return Answer(note, log_probabilities, predicted, 0, 0.0)
+    nodes = section_times.nodes(note.whole)
     wanted = [note.whole.tlinks[number] for number in note.wanted()]
-    known = [(tlink.from_id, tlink.to_id, tlink.type) for tlink in note.whole.tlinks if tlink.type]
-    revision = consistency.revise([(tlink.from_id, tlink.to_id) for tlink in wanted], log_probabilities, known)
+    known = [(nodes[tlink.from_id], nodes[tlink.to_id], tlink.type) for tlink in note.whole.tlinks if tlink.type]
+    revision = consistency.revise([(nodes[tlink.from_id], nodes[tlink.to_id]) for tlink in wanted], log_probabilities, known)
     return Answer(note, log_probabilities, revision.consistent, revision.changed, revision.gap)
 
 

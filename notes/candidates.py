@@ -1,16 +1,16 @@
 """Which pairs of a note's events and times to link where nobody has: the way the 2012 corpus was annotated.
 
 The guidelines (Sun, Rumshisky, Uzuner 2013, Annotating temporal information in clinical narratives) ask for three
-kinds of links: of each event to the time of its section - the admission for what stands before the hospital course,
-the discharge for the hospital course and what follows - , and of events and times to each other within a sentence
-and across neighbouring sentences.
+kinds of links: of each event to the time of its section (the admission for what stands before the hospital course, the
+discharge for the hospital course and what follows), and of events and times to each other within a sentence and across
+neighbouring sentences.
 """
 import bisect
 import re
 from typing import NamedTuple
 
 from data_process_i2b2 import Tlink
-from inputs import mentions
+from inputs import mentions, section_times
 from inputs.sentences import sentence_starts
 from support.errors import InputError
 
@@ -20,7 +20,7 @@ KINDS = (ALL, NEAR, SECTIONS)
 # Notes of the corpus have at most a few thousand near pairs. The limit bounds the time and memory of a note that is one line.
 MOST = 100 * 1000
 
-# The heading of the part that the discharge is the section time of: "HOSPITAL COURSE :", "Brief Hospital Course by
+# The heading of the part whose section time is the discharge: "HOSPITAL COURSE :", "Brief Hospital Course by
 # system :", "COURSE IN HOSPITAL :".
 HOSPITAL_COURSE = re.compile(r"^[^:\n]{0,40}\b(?:hospital (?:course|stay)|course (?:in|of|during) (?:the )?hospital\w*)\b"
                              r"[^:\n]{0,40}:", re.IGNORECASE | re.MULTILINE)
@@ -30,7 +30,7 @@ class Pair(NamedTuple):
     """Two mentions to link, and the id of their TLINK."""
     tlink: str
     from_id: str
-    to_id: str
+    to_id: str  # a mention's id, or the literal "Admission" or "Discharge"
 
 
 def pairs(document, kind=ALL):
@@ -44,7 +44,7 @@ def pairs(document, kind=ALL):
     Returns
     -------
     list of Pair, the near ones in the order of the text, then the others; each pair of ids once. An event comes before
-    a time, otherwise what stands first in the text; mentions without a place in the text are in no near pair, those
+    a time, otherwise what stands first in the text. Mentions without a span in the text are in no near pair, those
     without an id in none.
 
     Raises
@@ -53,14 +53,15 @@ def pairs(document, kind=ALL):
     """
     if kind not in KINDS:
         raise ValueError(f"candidates are {', '.join(KINDS)}, not {kind!r}")
-    near = near_pairs(document) if kind != SECTIONS else []
     sections = section_pairs(document) if kind != NEAR else []
-    return ([Pair(f"TL{number}", *ids) for number, ids in enumerate(near)]
-            + [Pair(f"SECTIME{number}", *ids) for number, ids in enumerate(sections, start=len(near))])
+    near = near_pairs(document) if kind != SECTIONS else []
+    taken = set(sections)
+    return ([Pair(f"TL{number}", *ids) for number, ids in enumerate(ids for ids in near if ids not in taken)]
+            + [Pair(f"SECTIME{number}", *ids) for number, ids in enumerate(sections)])
 
 
 def linked(document, chosen, ids):
-    """A document with TLINKs, without type, for the pairs; in place of those it has.
+    """The document with the pairs as its TLINKs, without types; TLINKs that it has are replaced.
 
     Parameters
     ----------
@@ -70,9 +71,11 @@ def linked(document, chosen, ids):
     """
     # Of mentions with one id the first is meant, as in `mentions.places`.
     found = dict(reversed(list(zip(ids, document.mentions))))
-    sides = [(pair.tlink, found[pair.from_id], found[pair.to_id]) for pair in chosen]
-    return document._replace(tlinks=tuple(Tlink(tlink, one.id, one.text, other.id, other.text, "")
-                                          for tlink, one, other in sides))
+
+    def end(identifier):
+        mention = found.get(identifier)
+        return (mention.id, mention.text) if mention else (identifier, identifier)
+    return document._replace(tlinks=tuple(Tlink(pair.tlink, *end(pair.from_id), *end(pair.to_id), "") for pair in chosen))
 
 
 # ---------------------------------------------------------------------------------------------------- near pairs
@@ -104,17 +107,20 @@ def near_pairs(document):
 # ------------------------------------------------------------------------------------------------- section times
 
 def section_pairs(document):
-    """(event, section time) for each event of a document, () where it has no section time."""
-    times = {}
-    for mention in document.mentions:
-        if mention.tag == "SECTIME" and mention.id:
-            times.setdefault(mention.type.upper(), mention.id)
-    if not times:
+    """(event, section time) for each event of a document but the words "Admission" and "Discharge" of its headings.
+
+    The pairs are in the order of the text. They are [] where the document has neither a SECTIME nor a date of admission
+    or discharge.
+    """
+    times = section_times.section_times(document)
+    if not any(time.sectime or time.timex for time in times.values()):
         return []
-    only = next(iter(times.values()))
-    history, course = times.get("ADMISSION", only), times.get("DISCHARGE", only)
+    history, course = (times[kind].target for kind in (section_times.ADMISSION, section_times.DISCHARGE))
     spans = mentions.spans(document)
     heading = HOSPITAL_COURSE.search(document.text)
     turn = heading.start() if heading else len(document.text)
+    in_headings = section_times.heading_events(document)
     events = dict.fromkeys(mention.id for mention in document.mentions if mention.tag == "EVENT" and mention.id)
-    return [(identifier, history if spans.get(identifier, (0,))[0] < turn else course) for identifier in events]
+    begins = {identifier: spans.get(identifier, (0,))[0] for identifier in events if identifier not in in_headings}
+    return [(identifier, history if begin < turn else course)
+            for identifier, begin in sorted(begins.items(), key=lambda item: item[1])]

@@ -4,16 +4,18 @@
     python3 -m notes.consistency RESULT_DIR     what it changes in a tested run, and what that does to the scores
 
 Labels are the merged ones, read as `temporal_graph` reads them: BEFORE puts one interval ahead of another, OVERLAP
-makes two intervals one. A set of links then contradicts itself exactly if going along its links, never back in
-time, leads from the end of a BEFORE to its start. So the wanted labels solve
+makes two intervals one. A set of links then contradicts itself exactly if some path along its links never goes back in
+time and yet leads from the later end of a BEFORE to its earlier end. So the wanted labels solve
 
     maximize    sum over links l of  log p(l, label of l)
     subject to  on every cycle, if one link l goes strictly forward in time, another one goes strictly backward
 
-in binary variables x(l, BEFORE), x(l, AFTER), x(l, OVERLAP). The cycles are too many to write down; they are added
-as solutions violate them (cutting planes: Groetschel, Juenger, Reinelt 1984, A Cutting Plane Algorithm for the
+in binary variables x(l, BEFORE), x(l, AFTER), x(l, OVERLAP). There are too many cycles to list; each is added when a
+solution violates it (cutting planes: Groetschel, Juenger, Reinelt 1984, A Cutting Plane Algorithm for the
 Linear Ordering Problem), until a solution violates none, which then is the best of all. Each program is solved to
 optimality by CBC, through PuLP.
+
+The ends of links are nodes: the SECTIME, the TIMEX3 and the literal that name one time are one (section_times.nodes).
 """
 import argparse
 import collections
@@ -30,6 +32,7 @@ from scipy.sparse.csgraph import connected_components
 from evaluation import bootstrap, predictions, system_xml
 from evaluation.predictions import MERGING
 from evaluation.temporal_graph import AFTER, BEFORE, OVERLAP, canonical, reduce_links
+from inputs import section_times
 from inputs.labels import LABELS, MERGED_LABELS
 from scoring import format_table
 from support import paths
@@ -51,7 +54,7 @@ class Solution(NamedTuple):
 
 
 class Arc(NamedTuple):
-    """A link gone along in a direction in which it does not lead back in time."""
+    """A link, followed in a direction that does not lead back in time."""
     link: int
     head: str
     forward: bool  # from the link's from_id to its to_id
@@ -65,9 +68,9 @@ def most_probable(links, log_probabilities, known=(), seconds=TIME_LIMIT):
     ----------
     links : list of (from_id, to_id)
     log_probabilities : float [links, 3], of MERGED_LABELS.
-    known : iterable of (from_id, to_id, merged label), links that stand; one that contradicts earlier ones is
-        passed over.
-    seconds : when to be content with a solution whose distance from the best is merely bounded.
+    known : iterable of (from_id, to_id, merged label), links whose labels are given; one that contradicts earlier ones
+        is ignored.
+    seconds : after this time a solution is taken whose distance from the best is only bounded.
 
     Returns
     -------
@@ -257,7 +260,7 @@ def revise(links, log_probabilities, known=(), seconds=TIME_LIMIT):
     ----------
     links : list of (from_id, to_id)
     log_probabilities : float [links, 8], of LABELS.
-    known : links that stand, of any of the eight labels; as in `most_probable`.
+    known : links whose labels are given, of the eight; as in `most_probable`.
     seconds : see `most_probable`.
 
     Returns
@@ -276,12 +279,17 @@ def revise(links, log_probabilities, known=(), seconds=TIME_LIMIT):
 
 
 def revise_all(table):
-    """`revise` for each document of a predictions.Predictions: list of Revision, in the documents' order."""
+    """`revise` for each document of a predictions.Predictions: list of Revision, in the documents' order.
+
+    A table has no mentions, so of a section time's names only the spellings of its literal are known to be one.
+    """
     names, of_row = table.document_rows()
     with np.errstate(divide="ignore"):
         log_probabilities = np.maximum(np.log(table.probabilities), -700.0)
     rows = [np.flatnonzero(of_row == number) for number in range(len(names))]
-    return [revise([(table.from_ids[row], table.to_ids[row]) for row in of_document], log_probabilities[of_document])
+    from_nodes, to_nodes = ([section_times.literal_type(end).capitalize() or end for end in ends]
+                            for ends in (table.from_ids, table.to_ids))
+    return [revise([(from_nodes[row], to_nodes[row]) for row in of_document], log_probabilities[of_document])
             for of_document in rows]
 
 

@@ -1,9 +1,9 @@
-"""A note and the timeline its links imply, as one HTML file that holds all it shows - the note's text included."""
+"""A note and the timeline its links imply, as one HTML file that holds all it shows, the note's text included."""
 import collections
 from html import escape
 from typing import NamedTuple
 
-from inputs import mentions
+from inputs import mentions, section_times
 from notes import timeline
 from support import html_page
 
@@ -12,9 +12,9 @@ WARNING = ("This page holds the text of a patient's note. Keep it where the note
 
 
 class Link(NamedTuple):
-    """A TLINK as the page shows it."""
-    from_id: str
-    to_id: str
+    """A TLINK as the page shows it, between nodes (see section_times.nodes)."""
+    from_node: str
+    to_node: str
     type: str        # one of LABELS
     confidence: str  # as text
 
@@ -28,113 +28,131 @@ def page(document, confidences):
     confidences : the model's probability of each TLINK's type, None for one that was annotated.
     """
     order = timeline.implied(document, confidences)
-    names = names_of(document)
-    numbers = {identifier: number for number, identifier in enumerate(names)}
-    links = [Link(tlink.from_id, tlink.to_id, tlink.type, "annotated" if confidence is None else f"{100 * confidence:.0f} %")
+    nodes = section_times.nodes(document)
+    names = names_of(document, nodes)
+    numbers = {node: number for number, node in enumerate(names)}
+    links = [Link(nodes[tlink.from_id], nodes[tlink.to_id], tlink.type,
+                  "annotated" if confidence is None else f"{100 * confidence:.0f} %")
              for tlink, confidence in zip(document.tlinks, confidences)]
     predicted = sum(confidence is not None for confidence in confidences)
+    marked = {nodes[mention.id] for mention in document.mentions}
     lead = html_page.note(WARNING) + html_page.paragraph(
-        f"{len(document.mentions)} events and times, {len(links)} links, {predicted} of them predicted. Point at an event or "
-        "time, or reach it with the Tab key, to see its links and how sure the model is; a click or Enter keeps them in view and "
-        "leads into them, Escape leads back.")
-    sections = [("note", "Note", note_html(document, numbers)),
-                ("timeline", "Timeline", timeline_html(order, names, numbers)),
+        f"{len(marked)} events and times, {len(links)} links, {predicted} of them predicted. Point at an event or time, or "
+        "reach it with the Tab key, to see its links and how sure the model is; a click or Enter keeps them in view and leads "
+        "into them, Escape leads back.")
+    sections = [("note", "Note", note_html(document, nodes, names, numbers)),
+                ("timeline", "Timeline", timeline_html(order, nodes, names, numbers)),
                 ("links", "All links", links_html(links, names, numbers))]
     footer = ("<p>The order is what the links entail when they are read as the 2012 i2b2 challenge reads them: BEFORE, "
               "BEFORE_OVERLAP and ENDED_BY as before, AFTER and BEGUN_BY as after, OVERLAP, DURING and SIMULTANEOUS as the same "
-              "time. Dates are the values of the note's times.</p>" + PANEL)
+              "time. Dates are the values of the note's times. What is surer stands where these contradict each other: days, "
+              "annotated links, times of a day, then predicted links.</p>" + PANEL)
     return html_page.page(f"Timeline of {document.name}", lead, sections, footer, STYLE, SCRIPT)
 
 
-def names_of(document):
-    """{id: (name, tag)} of everything that is marked or linked, in the order of the file."""
-    def name(mention):
-        return f"{mention.type.capitalize()} {mention.text}".strip() if mention.tag == "SECTIME" else mention.text
+def names_of(document, nodes):
+    """{node: (name, tag)} of everything that is marked or linked, in the order of the file.
 
-    names = {mention.id: (name(mention), mention.tag) for mention in document.mentions}
+    Parameters
+    ----------
+    document : data_process_i2b2.Document
+    nodes : from section_times.nodes.
+    """
+    types = {time.node: time.type for time in section_times.section_times(document).values()}
+    names = {}
+    for mention in section_times.first_mentions(document).values():
+        node = nodes[mention.id]
+        section_type = types.get(node, mention.type if mention.tag == "SECTIME" else "")
+        if node == mention.id or node not in names:
+            names[node] = (f"{section_type.capitalize()} {mention.text}", "SECTIME") if section_type else (
+                mention.text, mention.tag)
     for tlink in document.tlinks:
-        names.setdefault(tlink.from_id, (tlink.from_text, "SECTIME"))
-        names.setdefault(tlink.to_id, (tlink.to_text, "SECTIME"))
-    return {identifier: (one_space(text) or identifier or tag, tag) for identifier, (text, tag) in names.items()}
+        names.setdefault(nodes[tlink.from_id], (tlink.from_text, "SECTIME"))
+        names.setdefault(nodes[tlink.to_id], (tlink.to_text, "SECTIME"))
+    return {node: (one_space(text) or node or tag, tag) for node, (text, tag) in names.items()}
 
 
-def note_html(document, numbers):
-    """The text, its mentions marked; where some overlap, each stretch is marked for all that cover it."""
+def note_html(document, nodes, names, numbers):
+    """The text, its mentions marked; where some overlap, each part is marked for all that cover it."""
     spans = mentions.spans(document)
-    tags = {mention.id: mention.tag for mention in document.mentions}
     borders = sorted({0, len(document.text)}.union(*spans.values()))
     pieces = []
     for begin, end in zip(borders, borders[1:]):
         text = document.text[begin:end]
-        # The shortest first: what a stretch is the whole of, rather than what it is a part of.
+        # The shortest first: what a part is the whole of, rather than what it belongs to.
         covering = sorted((identifier for identifier, (first, last) in spans.items() if first <= begin and end <= last),
                           key=lambda identifier: spans[identifier][1] - spans[identifier][0])
-        pieces.append(mark(text, covering, tags[covering[0]], numbers) if covering else escape(text))
+        chosen = list(dict.fromkeys(nodes[identifier] for identifier in covering))
+        pieces.append(mark(text, chosen, names[chosen[0]][1], numbers) if chosen else escape(text))
     return f'<div class="text">{"".join(pieces).strip()}</div>'
 
 
-def mark(text, ids, tag, numbers):
-    """A stretch of text that stands for some mentions."""
-    chosen = " ".join(str(numbers[identifier]) for identifier in ids)
-    return f'<a class="{tag}" href="#l{numbers[ids[0]]}" data-m="{chosen}">{escape(text)}</a>'
+def mark(text, nodes, tag, numbers):
+    """A part of a text that stands for some events and times."""
+    chosen = " ".join(str(numbers[node]) for node in nodes)
+    return f'<a class="{tag}" href="#l{numbers[nodes[0]]}" data-m="{chosen}">{escape(text)}</a>'
 
 
-def timeline_html(order, names, numbers):
+def timeline_html(order, nodes, names, numbers):
     """A timeline.Timeline: the dated steps, then the others on demand."""
+    def members_of(ids):
+        return members(dict.fromkeys(nodes[identifier] for identifier in ids), names, numbers)
+
     told = "From top to bottom in time. Boxes in one step are in no order that the links tell."
     if order.omitted:
         told += f" {order.omitted} links contradict dates or surer links and are left out."
     main, rest = (order.dated, order.undated) if order.dated else (order.undated, [])
-    parts = [html_page.paragraph(told if main else "No link orders anything.", "soft"), steps_html(main, names, numbers)]
+    parts = [html_page.paragraph(told if main else "No link orders anything.", "soft"), steps_html(main, members_of)]
     if rest:
         parts.append(html_page.details(f"In no known relation to a date ({sum(map(len, rest))} boxes)",
-                                       steps_html(rest, names, numbers)))
+                                       steps_html(rest, members_of)))
     if order.unlinked:
-        parts.append(html_page.details(f"{len(order.unlinked)} events and times that no link orders",
-                                       f'<p class="members">{members(order.unlinked, names, numbers)}</p>'))
+        count = len({nodes[identifier] for identifier in order.unlinked})
+        parts.append(html_page.details(f"{count} events and times that no link orders",
+                                       f'<p class="members">{members_of(order.unlinked)}</p>'))
     return f'<div class="scrolls" tabindex="0" role="region" aria-label="Timeline">{"".join(parts)}</div>'
 
 
-def steps_html(steps, names, numbers):
-    """Steps of groups, as a list."""
-    items = "".join(f'<li class="step">{"".join(group_html(group, names, numbers) for group in step)}</li>' for step in steps)
+def steps_html(steps, members_of):
+    """Steps of groups, as a list; `members_of` gives the marks of some ids."""
+    items = "".join(f'<li class="step">{"".join(group_html(group, members_of) for group in step)}</li>' for step in steps)
     return f'<ol class="steps">{items}</ol>'
 
 
-def group_html(group, names, numbers):
+def group_html(group, members_of):
     """One box: its date, or the dates it is between, and its members."""
     if group.dates:
         date = f'<span class="date">{escape(", ".join(group.dates))}</span>'
     else:
         between = [f"{word} {date}" for word, date in (("after", group.after), ("before", group.before)) if date]
         date = f'<span class="between">{escape(", ".join(between))}</span>' if between else ""
-    return f'<div class="group">{date}<span class="members">{members(group.ids, names, numbers)}</span></div>'
+    return f'<div class="group">{date}<span class="members">{members_of(group.ids)}</span></div>'
 
 
-def members(ids, names, numbers):
-    """Marks of some mentions, by their names."""
-    return " ".join(mark(names[identifier][0], [identifier], names[identifier][1], numbers) for identifier in ids)
+def members(nodes, names, numbers):
+    """Marks of some events and times, by their names."""
+    return " ".join(mark(names[node][0], [node], names[node][1], numbers) for node in nodes)
 
 
 def links_html(links, names, numbers):
-    """The links of each mention that has any: what the script shows at a mention, and what is there without it."""
-    of_id = collections.defaultdict(list)
+    """The links of each event and time: what the script shows beside it, and what is there without the script."""
+    of_node = collections.defaultdict(list)
     for link in links:
-        for identifier in dict.fromkeys(link[:2]):
-            of_id[identifier].append(link)
+        for node in dict.fromkeys(link[:2]):
+            of_node[node].append(link)
     parts = []
-    for identifier, (name, tag) in names.items():
-        rows = "".join(link_html(link, names, numbers) for link in of_id[identifier]) or "<li>no link</li>"
-        others = {str(numbers[other]) for link in of_id[identifier] for other in link[:2] if other != identifier}
-        parts.append(f'<div id="l{numbers[identifier]}" data-others="{" ".join(sorted(others))}"><h3><b class="{tag}">'
+    for node, (name, tag) in names.items():
+        rows = "".join(link_html(link, names, numbers) for link in of_node[node]) or "<li>no link</li>"
+        others = {str(numbers[other]) for link in of_node[node] for other in link[:2] if other != node}
+        parts.append(f'<div id="l{numbers[node]}" data-others="{" ".join(sorted(others))}"><h3><b class="{tag}">'
                      f"{escape(name)}</b></h3><ul>{rows}</ul></div>")
     return f'<div class="entries">{"".join(parts)}</div>'
 
 
 def link_html(link, names, numbers):
     """One link in words."""
-    return (f"<li>{members([link.from_id], names, numbers)} <b>{link.type.replace('_', ' ').lower()}</b> "
-            f'{members([link.to_id], names, numbers)} <span class="confidence">{link.confidence}</span></li>')
+    return (f"<li>{members([link.from_node], names, numbers)} <b>{link.type.replace('_', ' ').lower()}</b> "
+            f'{members([link.to_node], names, numbers)} <span class="confidence">{link.confidence}</span></li>')
 
 
 def one_space(text):

@@ -93,10 +93,13 @@ def test_a_note_without_tlinks_gets_candidates(model, predicted, tmp_path):
     document = read_document(str(folder / "out" / "bare.xml"), entities="decoded")
     ids = {mention.id: mention for mention in document.mentions}
     assert len(document.tlinks) > len(document.mentions)
-    assert all((tlink.from_text, tlink.to_text) == (ids[tlink.from_id].text, ids[tlink.to_id].text) for tlink in document.tlinks)
+    texts = {"Admission": "Admission", "Discharge": "Discharge", **{mention.id: mention.text for mention in document.mentions}}
+    assert all((tlink.from_text, tlink.to_text) == (texts[tlink.from_id], texts[tlink.to_id]) for tlink in document.tlinks)
     run("run_i2b2.py", "predict", folder / "in" / "bare.xml", "--result", model[1], "--out", tmp_path, "--candidates", "sections")
     sections = read_document(str(tmp_path / "bare.xml"), entities="decoded").tlinks
-    assert {ids[tlink.to_id].tag for tlink in sections} == {"SECTIME"}
+    assert [tlink.id for tlink in sections] == [f"SECTIME{number}" for number in range(len(sections))]
+    assert all(ids[tlink.to_id].tag == "TIMEX3" if tlink.to_id in ids else tlink.to_id in ("Admission", "Discharge")
+               for tlink in sections)
     assert {tlink[1:5] for tlink in sections} < {tlink[1:5] for tlink in document.tlinks}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bare.tsv", "bare.xml"]
 
@@ -203,10 +206,41 @@ def test_ids_with_ampersands_repeated_and_missing_ones(model, classifier, tmp_pa
     run("run_i2b2.py", "predict", tmp_path / "odd.xml", "--out", tmp_path / "out", "--result", model[1], "--page")
     document = read_document(str(tmp_path / "out" / "odd.xml"), entities="decoded")
     assert [tlink[1:5] for tlink in document.tlinks] == [
-        ("E&0", "fall", "E1", "slept"), ("E&0", "fall", "S0", "He"), ("E1", "slept", "S0", "He")]
+        ("E&0", "fall", "E1", "slept"), ("E&0", "fall", "Admission", "Admission"), ("E1", "slept", "Admission", "Admission")]
     assert [relation[:5] for relation in classifier.relations(ODD)] == [tlink[:5] for tlink in document.tlinks]
     assert document.mentions[0].attributes["other"] == "<"
     assert 'xml:lang="en"' in (tmp_path / "out" / "odd.xml").read_text(encoding="utf-8")
+
+
+HEADED = """<A><TEXT>
+Admission Date :
+03/02/01
+Discharge Date :
+03/09/01
+HISTORY OF PRESENT ILLNESS :
+A fever .
+HOSPITAL COURSE :
+A rash .
+</TEXT><TAGS>
+<EVENT id="E0" start="1" end="10" text="Admission" type="OCCURRENCE" />
+<EVENT id="E1" start="27" end="36" text="Discharge" type="OCCURRENCE" />
+<EVENT id="E2" start="84" end="89" text="fever" type="PROBLEM" />
+<EVENT id="E3" start="112" end="116" text="rash" type="PROBLEM" />
+<TIMEX3 id="T0" start="18" end="26" text="03/02/01" type="DATE" val="2001-03-02" mod="NA" />
+<TIMEX3 id="T1" start="44" end="52" text="03/09/01" type="DATE" val="2001-03-09" mod="NA" />
+<SECTIME id="S0" start="18" end="28" text="03/02/01" type="ADMISSION" dvalue="2001-03-02" />
+<SECTIME id="S1" start="46" end="56" text="03/09/01" type="DISCHARGE" dvalue="2001-03-09" />
+</TAGS></A>"""
+
+
+def test_section_links_of_a_new_note_are_the_corpus_own(classifier):
+    relations = classifier.relations(HEADED, kind=candidates.SECTIONS)
+    assert [relation[:5] for relation in relations] == [("SECTIME0", "E2", "fever", "T0", "03/02/01"),
+                                                        ("SECTIME1", "E3", "rash", "T1", "03/09/01")]
+    undated = re.sub(r'<(TIMEX3 id="T1"|SECTIME id="S1").*\n', "", HEADED)
+    relations = classifier.relations(undated, kind=candidates.SECTIONS, consistent=True)
+    assert [relation[:5] for relation in relations] == [("SECTIME0", "E2", "fever", "T0", "03/02/01"),
+                                                        ("SECTIME1", "E3", "rash", "Discharge", "Discharge")]
 
 
 def test_a_note_of_one_endless_line_is_refused_before_its_pairs_fill_the_memory():

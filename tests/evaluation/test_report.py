@@ -186,6 +186,12 @@ def test_kinds_of_link():
         analysis.EVENT_EVENT, analysis.EVENT_TIME, analysis.EVENT_TIME, analysis.TIME_TIME, analysis.OTHER]
 
 
+def test_a_section_link_is_known_by_its_id_and_has_no_distance():
+    rows = links(("E0", "T0"), ("E0", "T0"), ("E0", "T0"))._replace(tlinks=["SECTIME7", "Sectime8", "TL9"])
+    assert analysis.kinds(rows, [note()]) == [analysis.SECTION] * 2 + [analysis.EVENT_TIME]
+    assert analysis.distances(rows, [note()]) == [None, None, 2]
+
+
 @pytest.mark.parametrize("shift", [0, 1])
 def test_distance_in_words(shift):
     rows = links(("E0", "E1"), ("E1", "E0"), ("E0", "T0"), ("E1", "E2"), ("E0", "E0"), ("E0", "S0"),

@@ -11,7 +11,7 @@ from evaluation import predictions, system_xml
 from evaluation.results import predictions_tsv
 from evaluation.temporal_graph import reduce_links
 from helpers import made_up, run
-from inputs.labels import LABELS, MERGED_LABELS
+from inputs.labels import LABELS, MERGED_LABELS, merge
 from notes import consistency
 from support.errors import InputError
 
@@ -106,6 +106,16 @@ def test_links_to_nothing_contradict_nothing(seconds):
     assert revision.changed == 1, "one of the two that do contradict each other"
 
 
+def test_the_spellings_of_a_literal_are_one_end_in_a_table(tmp_path):
+    examples, log_probabilities = made_up(rows=2, documents=1)
+    examples = [example._replace(from_id="E0", to_id=end) for example, end in zip(examples, ("Discharge", "DISCHARGE"))]
+    log_probabilities[:] = -9.0
+    log_probabilities[0, LABELS.index("BEFORE")], log_probabilities[1, LABELS.index("AFTER")] = -0.1, -0.5
+    (tmp_path / "predictions.tsv").write_text(predictions_tsv(examples, log_probabilities))
+    (revision,) = consistency.revise_all(predictions.read(str(tmp_path / "predictions.tsv")))
+    assert [merge(LABELS[label]) for label in revision.consistent] == ["BEFORE", "BEFORE"] and revision.changed == 1
+
+
 def test_the_command_tells_the_effect_on_a_tested_run(tmp_path):
     examples, log_probabilities = made_up(rows=120, documents=4, skill=2)
     # Many links among few events, so that there are contradictions.
@@ -141,12 +151,12 @@ def test_the_order_of_the_rows_changes_nothing(tmp_path):
     said = []
     for ordered in (lines, sorted(lines, key=lambda line: float(line.split("\t")[8]))):
         (tmp_path / "predictions.tsv").write_text("\n".join([header] + ordered) + "\n")
-        said.append(re.sub(r"in [0-9.]+ s", "", run("consistency.py", tmp_path).stdout))
+        said.append(re.sub(r"in [0-9.]+ s", "", run("notes.consistency", tmp_path).stdout))
     assert said[0] == said[1] and " of 160 merged labels changed" in said[0]
     for changed, words in ((lines[1:], "system_xml has the TLINK TL0 from E0 to E3, which"),
                            (lines + lines[:1], "predictions.tsv has the TLINK TL0 from E0 to E3 2 times, which")):
         (tmp_path / "predictions.tsv").write_text("\n".join([header] + changed) + "\n")
-        refused = run("consistency.py", tmp_path, check=False)
+        refused = run("notes.consistency", tmp_path, check=False)
         assert refused.returncode == 1 and words in refused.stderr and "document D0" in refused.stderr
 
 

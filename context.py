@@ -15,7 +15,7 @@ from sentences import headings, sentence_starts
 from tokenization import CLS, PAD, SEP
 
 # Raised whenever the same documents would give other arrays, so that no older cache is taken for a new one.
-FORMAT = 2
+FORMAT = 3
 
 NOWHERE = (-1, -1)  # the range of a mention without a place in the text
 

@@ -18,7 +18,8 @@ CHRONIC = (("hypertension", "Lisinopril", "10 mg"), ("type 2 diabetes mellitus",
            ("gastroesophageal reflux disease", "Omeprazole", "20 mg"),
            ("chronic kidney disease", "Calcitriol", "0.25 mcg"), ("depression", "Sertraline", "50 mg"),
            ("gout", "Allopurinol", "100 mg"), ("osteoarthritis", "Acetaminophen", "650 mg"),
-           ("asthma", "Fluticasone", "110 mcg"), ("Crohn&apos;s disease", "Mesalamine", "800 mg"), ("benign prostatic enlargement", "Tamsulosin", "0.4 mg"))
+           ("asthma", "Fluticasone", "110 mcg"), ("Crohn&apos;s disease", "Mesalamine", "800 mg"),
+           ("benign prostatic enlargement", "Tamsulosin", "0.4 mg"))
 
 OLD_SURGERY = ("cholecystectomy", "an inguinal hernia repair", "a tonsillectomy", "a total knee replacement",
                "a cataract extraction", "a lumbar laminectomy")

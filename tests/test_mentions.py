@@ -193,8 +193,8 @@ def test_ends_that_no_tag_has():
     assert mentions.place_of("E99", mentions.places(document)) == mentions.Place(mentions.KINDS.index(mentions.UNKNOWN))
 
 
-@pytest.mark.parametrize("value", ["1993-0907T14:30", "2017-07-012", "2013-03-25T 24:00", "210-08-26", "P5S", "P8H", "rpt1h", "p24h",
-                                   "p2m", "P1.D", ""])
+@pytest.mark.parametrize("value", ["1993-0907T14:30", "2017-07-012", "2013-03-25T 24:00", "210-08-26", "P5S", "P8H", "rpt1h",
+                                   "p24h", "p2m", "P1.D", ""])
 @pytest.mark.parametrize("mod", ["NA", "MIDDLE ", ""])
 def test_values_and_mods_stay_as_they_are(value, mod):
     document = read([f'<TIMEX3 id="T0" start="18" end="28" text="2001-03-02" type="DATE" val="{value}" mod="{mod}" />'])

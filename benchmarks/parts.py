@@ -348,5 +348,6 @@ def note_xml(rng, words):
             mentions.append(sample_corpus.Mention(f"{tag[0]}{place}", tag, "OTHER", word, begin, begin + len(word), line,
                                                   sample_corpus.moment(place), "", "", ""))
         text += word + ("\n" if place % 12 == 11 else " ")
-    links = [(*rng.sample(mentions, 2), rng.choice(LABELS), False) for _ in range(TLINKS_OF_A_NOTE)]
-    return sample_corpus.to_xml(rng, text, mentions, links, mixed_case=False)
+    links = [sample_corpus.Link(*rng.sample(mentions, 2), rng.choice(LABELS), False, f"TL{number}")
+             for number in range(TLINKS_OF_A_NOTE)]
+    return sample_corpus.to_xml(text, mentions, links)

@@ -15,7 +15,7 @@ from inputs.sentences import headings, sentence_starts
 from tokenization import CLS, PAD, SEP
 
 # Raised whenever the same documents would give other arrays, so that no older cache is taken for a new one.
-FORMAT = 3
+FORMAT = 4
 
 NOWHERE = (-1, -1)  # the span of a mention that the text does not hold
 

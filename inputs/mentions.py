@@ -3,9 +3,13 @@
 Offsets are the corpus' weak side: they are counted from 1, some files count the line break after `<![CDATA[` and some
 do not, and annotators' slips shift more (see data_process_i2b2.Mention). So each offset is checked against the words
 of its mention, and where they are not there, the nearest place that has them is taken.
+
+The words are compared white space and entities aside: in the corpus' notes `&apos;` and `&quot;` stand as they are, while
+an attribute with them is read as a quotation mark; and a mention that is broken over two lines has a space there.
 """
 import re
 from typing import NamedTuple, Optional
+from xml.sax.saxutils import unescape
 
 # The types of EVENT, TIMEX3 and SECTIME in i2b2 2012 and, the last line, the further TIMEX3 types of E3C.
 TYPES = {"EVENT": ("PROBLEM", "TEST", "TREATMENT", "OCCURRENCE", "EVIDENTIAL", "CLINICAL_DEPT"),
@@ -16,6 +20,11 @@ TYPES = {"EVENT": ("PROBLEM", "TEST", "TREATMENT", "OCCURRENCE", "EVIDENTIAL", "
 # What a marker can say of a mention; a type that is not listed counts as its tag alone, an unknown id as UNKNOWN.
 UNKNOWN = ("UNKNOWN", "")
 KINDS = (UNKNOWN,) + tuple((tag, kind) for tag, kinds in sorted(TYPES.items()) for kind in ("",) + kinds)
+
+# XML's own entities besides &amp;, &lt; and &gt;, and what each character can be in a note.
+QUOTES = {"&apos;": "'", "&quot;": '"'}
+WRITTEN = {character: f"(?:{re.escape(character)}|{entity})"
+           for entity, character in dict(QUOTES, **{"&amp;": "&", "&lt;": "<", "&gt;": ">"}).items()}
 
 
 class Place(NamedTuple):
@@ -28,15 +37,20 @@ class Place(NamedTuple):
 def places(document):
     """The Place of every mention of a document: dict of id -> Place.
 
-    A section time answers to its type in lower case, too: the corpus has TLINKs to "Admission" and "Discharge".
+    Of mentions with one id the first in the file counts, as for the challenge's scorer. A section time answers to its type
+    in lower case, too: the corpus has TLINKs to "Discharge".
     """
-    found, drift = {}, 0
-    for mention in sorted(document.mentions, key=lambda mention: -1 if mention.start is None else mention.start):
-        span, drift = locate(document.text, mention, drift)
-        place = Place(kind_of(mention.tag, mention.type), span)
-        found.setdefault(mention.id, place)
-        if mention.tag == "SECTIME":
-            found.setdefault(mention.type.lower(), place)
+    placed, drift = {}, 0
+    for number, mention in sorted(enumerate(document.mentions), key=lambda pair: -1 if pair[1].start is None else pair[1].start):
+        span, own_drift = locate(document.text, mention, drift)
+        placed[number] = Place(kind_of(mention.tag, mention.type), span)
+        if mention.tag != "SECTIME":  # whose offsets are wrong by themselves: they take each date to have ten characters
+            drift = own_drift
+    found = {}
+    for number, mention in enumerate(document.mentions):
+        for name in (mention.id, mention.type.strip().lower() if mention.tag == "SECTIME" else ""):
+            if name:
+                found.setdefault(name, placed[number])
     return found
 
 
@@ -49,7 +63,7 @@ def spans(document):
 
 def place_of(identifier, found):
     """The Place of a TLINK's side, among those `places` found; one without a span where the document has no such mention."""
-    name = identifier.lower()
+    name = identifier.strip().lower()
     return found.get(identifier) or found.get(name) or Place(kind_of("SECTIME", name) if name.upper() in TYPES["SECTIME"]
                                                              else KINDS.index(UNKNOWN))
 
@@ -71,10 +85,12 @@ def locate(text, mention, drift=0):
 
     Returns
     -------
-    ((begin, end) or None, drift) : where the mention's words stand, white space aside; where they stand nowhere, what
-        the offsets say, unless that is no text at all. The drift is the mention's own where its words were found.
+    ((begin, end) or None, drift) : where the mention's words stand, white space and entities aside; where they stand
+        nowhere, what the offsets say, shifted as the mention before, unless that is no text at all. The drift is the
+        mention's own where its words were found.
     """
-    words = [re.escape(word) for word in mention.text.split()]
+    words = ["".join(WRITTEN.get(character) or re.escape(character) for character in unescape(word, QUOTES))
+             for word in mention.text.split()]
     stated = None if mention.start is None else mention.start - 1
     if words:
         pattern = re.compile(r"\s+".join(words), re.IGNORECASE)
@@ -83,7 +99,7 @@ def locate(text, mention, drift=0):
             return match.span(), match.start() - stated if stated is not None else drift
     if stated is None or mention.end is None:
         return None, drift
-    begin, end = max(stated, 0), min(mention.end - 1, len(text))
+    begin, end = max(stated + drift, 0), min(mention.end - 1 + drift, len(text))
     return ((begin, end) if text[begin:end].strip() else None), drift
 
 

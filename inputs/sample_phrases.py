@@ -2,8 +2,9 @@
 
 A sentence marks its mentions as `[CODE text@SPAN#IDENTITY]`: the kind of mention (`sample_corpus.KINDS`),
 where it lies on the patient's timeline (`sample_corpus.SPANS`) and, for things named more than once, a name
-that all of its mentions share. `!` before `]` marks a negated mention, `?` one that is only possible. Words
-in braces are filled in for each patient. Tokens are parted by spaces as in the i2b2 release.
+that all of its mentions share. A flag before `]` says that the mention is negated or no fact (`sample_corpus.FLAGS`).
+Words in braces are filled in for each patient. Tokens are parted by spaces as in the i2b2 release, and as there
+quotation marks and apostrophes are entities of six characters.
 """
 
 SURNAMES = ("Testerman", "Samplewright", "Mockridge", "Fauxley", "Demoville", "Specimen", "Standin",
@@ -17,7 +18,8 @@ CHRONIC = (("hypertension", "Lisinopril", "10 mg"), ("type 2 diabetes mellitus",
            ("gastroesophageal reflux disease", "Omeprazole", "20 mg"),
            ("chronic kidney disease", "Calcitriol", "0.25 mcg"), ("depression", "Sertraline", "50 mg"),
            ("gout", "Allopurinol", "100 mg"), ("osteoarthritis", "Acetaminophen", "650 mg"),
-           ("asthma", "Fluticasone", "110 mcg"), ("benign prostatic enlargement", "Tamsulosin", "0.4 mg"))
+           ("asthma", "Fluticasone", "110 mcg"), ("Crohn&apos;s disease", "Mesalamine", "800 mg"),
+           ("benign prostatic enlargement", "Tamsulosin", "0.4 mg"))
 
 OLD_SURGERY = ("cholecystectomy", "an inguinal hernia repair", "a tonsillectomy", "a total knee replacement",
                "a cataract extraction", "a lumbar laminectomy")
@@ -146,33 +148,50 @@ SCENARIOS = (
          late="nasal packing"),
 )
 
-# One variant of each group is drawn for each note, in this order; an empty one leaves the group out.
+# How the text of a time expression tells its `mod`.
+MODS = {"few": "APPROX", "about": "APPROX", "more": "MORE", "early": "START", "late": "END", "mid": "MIDDLE"}
+
+# The groups of a section: how likely a note has it (of the notes of middle length; 1: every note does), and the variants
+# of which one is drawn. Events of the history are linked to the admission, those of the course to the discharge.
 HISTORY = (
-    ("The patient is a {age} year old {sex} with [P {chronic_1}@chronic#c1] and [P {chronic_2}@chronic#c2]"
-     " who [O presented@ed] to [C the emergency department@ed] with [U {span}@home_span] of"
-     " [P {symptom_1}@{home_1}#s1] and [P {symptom_2}@{home_2}#s2] .",
-     "{title} {name} is a {age} year old {sex} with a history of [P {chronic_1}@chronic#c1] who"
-     " [O was brought@ed] to [C the emergency department@ed] after [U {span}@home_span] of"
-     " [P {symptom_1}@{home_1}#s1] and [P {symptom_2}@{home_2}#s2] .",
-     "This {age} year old {sex} with [P {chronic_1}@chronic#c1] was in {his} usual state of health until"
-     " [D {ago}@home] , when {he} [O noticed@home] [P {symptom_1}@{home_1}#s1] followed by"
-     " [P {symptom_2}@{home_2}#s2] ."),
-    ("At home {he} also had [P {symptom_3}@home] and [O took@home] [R over the counter Ibuprofen@home] .",
-     "{He} [O called@home] {his} primary care physician , Dr. {doctor} , who [O prescribed@home]"
-     " [R oral Azithromycin@home] for [P {symptom_3}@home] .",
-     "{His} family [V reported@ed] [P {symptom_3}@home] on [D {home_date}@home] .", ""),
-    ("{outcome}",),
-    ("{He} [V denied@ed] [P {negative_1}@ed!] and [P {negative_2}@ed!] .",
-     "There was no [P {negative_1}@home!] and no [P {negative_2}@home!] .", ""),
-    ("In [C the emergency department@ed] , [T {test_1}@{when_1}] [V showed@{when_1}]"
-     " [P {finding_1}@{when_1}] .",
-     "On arrival [T {test_1}@{when_1}] was [O obtained@{when_1}] and [V revealed@{when_1}]"
-     " [P {finding_1}@{when_1}] ."),
-    ("{He} [O was given@ed] [R {early_1}@ed] and was [O admitted@adm#admission] to"
-     " [C the {service} service@adm] .",
-     "[R {early_1}@ed] was [O given@ed] in triage and {he} was [O admitted@adm#admission] to"
-     " [C the {service} service@adm] under Dr. {doctor} .",
-     "{He} was [O treated@ed] with [R {early_1}@ed] before {he} was [O admitted@adm#admission] ."),
+    (1, (
+        "The patient is a {age} year old {sex} with [P {chronic_1}@chronic#c1] and [P {chronic_2}@chronic#c2]"
+        " who [O presented@ed] with [U {about}{span}@home_span] of [P {symptom_1}@{home_1}#s1] and"
+        " [P {symptom_2}@{home_2}#s2] .",
+        "{title} {name} is a {age} year old {sex} with a history of [P {chronic_1}@chronic#c1] who"
+        " [O was brought@ed] to [C the emergency department@ed] after [U {about}{span}@home_span] of"
+        " [P {symptom_1}@{home_1}#s1] and [P {symptom_2}@{home_2}#s2] .",
+        "This {age} year old {sex} with [P {chronic_1}@chronic#c1] was in {his} usual state of health until"
+        " [D {ago}@home] , when {he} [O noticed@home] [P {symptom_1}@{home_1}#s1] followed by"
+        " [P {symptom_2}@{home_2}#s2] .")),
+    (0.6, (
+        "{He} lives with a daughter and two cats in the town of Exampleton , and walks without a cane .",
+        "{He} lives alone on the second floor , is retired from the post office and does not smoke .",
+        "The history is from {him} and from the notes of Dr. {doctor} , who has known {him} for many years .")),
+    (0.45, (
+        "{He} [O underwent@past] [R {surgery}@past] in [D {when}{surgery_year}@past] .",)),
+    (0.3, (
+        "{His} medications at home are [R {home_drug_1}@home_drugs] {dose_1} [F {frequency_1}@home_drugs] and"
+        " [R {home_drug_2}@home_drugs] {dose_2} .",)),
+    (0.5, (
+        "At home {he} also had [P {symptom_3}@home] and [O took@home] [R over the counter Ibuprofen@home] .",
+        "{He} [O called@home] {his} primary care physician , who [O prescribed@home] [R oral Azithromycin@home]"
+        " for [P {symptom_3}@home] .",
+        "The patient&apos;s family [V reported@ed] [P {symptom_3}@home] on [D {home_date}@home] .",
+        "{He} [V described@ed] [P &quot; {symptom_3} &quot;@home] .")),
+    (0.5, ("{outcome}",)),
+    (0.4, (
+        "{He} [V denied@ed] [P {negative_1}@ed!] and [P {negative_2}@ed!] .",
+        "There was no [P {negative_1}@home!] and no [P {negative_2}@home!] .")),
+    (0.4, (
+        "In [C the emergency department@ed] , [T {test_1}@ed] [V showed@ed] [P {finding_1}@ed] .",
+        "On arrival [T {test_1}@ed] was [O obtained@ed] and [V revealed@ed] [P {finding_1}@ed] .",
+        "[T The examination@ed] [V disclosed@ed] [P {sign_1}@ed] and [P {sign_2}@ed] .")),
+    (1, (
+        "{He} [O was given@ed] [R {early_1}@ed] and was [O admitted@adm#admission] .",
+        "[R {early_1}@ed] was [O given@ed] in triage and {he} was [O admitted@adm#admission] to"
+        " [C the {service} service@adm] .",
+        "{He} was [O treated@ed] with [R {early_1}@ed] before {he} was [O admitted@adm#admission] .")),
 )
 
 # What became of the first symptom by the time of admission decides between BEFORE and BEFORE_OVERLAP.
@@ -184,79 +203,63 @@ OUTCOMES = {
                   "On [O arrival@ed] [P this symptom@home_open#s1] had not changed ."),
 }
 
-PAST = (
-    ("1 . [P {Chronic_1}@chronic#c1] .",),
-    ("2 . [P {Chronic_2}@chronic#c2] , stable .",),
-    ("3 . Status post [R {surgery}@past] in [D {surgery_year}@past] .",
-     "3 . {He} [O underwent@past] [R {surgery}@past] in [D {surgery_year}@past] .", ""),
-)
-
-ALLERGIES = (
-    ("No known drug allergies .", "None recorded .", "Penicillin , which causes hives ."),
-)
-
-SOCIAL = (
-    ("{He} lives with a daughter and two cats in the town of Exampleton .",
-     "{He} lives alone on the second floor and walks without a cane .",
-     "{He} is retired from the post office and lives with a brother ."),
-    ("{He} smoked one pack a day for twenty years and drinks a glass of wine with dinner .",
-     "There is no tobacco use ; alcohol is taken on holidays only .", ""),
-    ("Both parents lived beyond eighty , and two siblings are well .",
-     "The family history is not known , since {he} was adopted .", ""),
-)
-
-HOME_MEDICATIONS = (
-    ("1 . [R {home_drug_1}@home_drugs] {dose_1} [F {frequency_1}@home_drugs] .",),
-    ("2 . [R {home_drug_2}@home_drugs] {dose_2} [F {frequency_2}@home_drugs] .",),
-)
-
-EXAMINATION = (
-    ("On [O admission@adm#admission] , [T temperature@adm] was {temperature} , [T pulse@adm] {pulse} and"
-     " [T blood pressure@adm] {pressure} .",
-     "[T Vital signs@adm] on [O admission@adm#admission] : [T temperature@adm] {temperature} ,"
-     " [T pulse@adm] {pulse} , [T blood pressure@adm] {pressure} ."),
-    ("[T The examination@adm] was notable for [P {sign_1}@adm] and [P {sign_2}@adm] .",
-     "[T Physical examination@adm] [V disclosed@adm] [P {sign_1}@adm] and [P {sign_2}@adm] ."),
-    ("[T The white blood cell count@adm] was {white} and [T the creatinine@adm] {creatinine} .",
-     "[T Admission laboratories@adm] included [T a white blood cell count@adm] of {white} .", ""),
-)
-
 COURSE = (
-    ("On [D hospital day two@day1] , [R {course}@course_1_3#course] was [O started@day1] for"
-     " [P {diagnosis}@illness#dx] .",
-     "{He} was [O begun@day1] on [R {course}@course_1_3#course] for presumed [P {diagnosis}@illness#dx] .",
-     "[O Consultation@day1] with [C {team}@day1] led to [U {course_days} days@course_1_3#course] of"
-     " [R {course}@course_1_3#course] for [P {diagnosis}@illness#dx] ."),
-    ("Over [U the first 24 hours@day1_span] {he} [O required@day1] [R {early_2}@day1] and"
-     " [P agitation@day1] [O improved@day1] .",
-     "During [O the intensive care unit stay@day1_span] {he} [O was monitored@day1] and [O placed@day1] on"
-     " [R {early_2}@day1] ."),
-    ("[T {Test_2}@day2] on [D {day2}@day2] [V demonstrated@day2] [P {finding_2}@day2] .",
-     "[T {Test_2}@{when_2}] was [O performed@{when_2}] and [V confirmed@{when_2}] [P {finding_2}@{when_2}]"
-     " .", ""),
-    ("On [D {day2}@day2] {he} [O underwent@day2] [R {procedure}@day2#procedure] by [C {team}@day2] .",
-     "{He} was [O taken@day2] for [R {procedure}@day2#procedure] on [D {day2}@day2] ."),
-    ("[R The procedure@day2#procedure] was [O tolerated@day2] well and {he} [O returned@day2_late] to"
-     " [C the floor@day2_late] .",
-     "There were no [P complications@day2!] of [R the procedure@day2#procedure] and {he} was"
-     " [O transferred@day2_late] to [C the ward@day2_late] ."),
-    ("On [D {day3}@day3] {he} [O developed@day3] [P {complication}@day3] , which was"
-     " [O managed@day3_late] with [R {late}@day3_late] .",
-     "The course was [O complicated@day3] by [P {complication}@day3] on [D {day3}@day3] , and"
-     " [R {late}@day3_late] was [O ordered@day3_late] ."),
-    ("[R {Course}@course_1_3#course] was [O stopped@day3] at that point .",
-     "[R {Course}@course_1_3#course] was [O discontinued@day3] ."),
-    ("Over [U the following {rest} days@late_span] {he} [O worked@late] with [R physical therapy@late] and"
-     " [O ambulated@late] .",
-     "During [U the final {rest} days@late_span] {his} [O diet was advanced@late] and"
-     " [R oral medications@late] were [O tolerated@late] .", ""),
-    ("[T {Test_3}@{when_3}] [V documented@{when_3}] [P {finding_3}@{when_3}] .",
-     "[T {Test_3}@{when_3}] was [O repeated@{when_3}] and [V documented@{when_3}] [P {finding_3}@{when_3}]"
-     " .", ""),
-    ("{lasting}",),
-    ("[O The hospital stay@stay#stay] lasted [U {stay} days@stay#stay] .",
-     "In all [U {stay} days@stay#stay] were spent in hospital , and [O the hospitalization@stay#stay] was"
-     " otherwise uneventful ."),
+    (1, (
+        "On [D hospital day two@day1] , [R {course}@course_1_3#course] was [O started@day1] for"
+        " [P {diagnosis}@illness#dx] .",
+        "{He} was [O begun@day1] on [R {course}@course_1_3#course] for presumed [P {diagnosis}@illness#dx] .",
+        "[O Consultation@day1] with [C {team}@day1] led to [U {course_days} days@course_1_3#course] of"
+        " [R {course}@course_1_3#course] for [P {diagnosis}@illness#dx] .")),
+    (0.5, (
+        "Over [U the first 24 hours@day1_span] {he} [O required@day1] [R {early_2}@day1] and"
+        " [P agitation@day1] [O improved@day1] .",
+        "During [O the intensive care unit stay@day1_span] {he} [O was monitored@day1] and [O placed@day1] on"
+        " [R {early_2}@day1] .")),
+    (0.4, (
+        "[T {Test_2}@day2] on [D {day2}@day2] [V demonstrated@day2] [P {finding_2}@day2] .",
+        "[T {Test_2}@{when_2}] was [O performed@{when_2}] and [V confirmed@{when_2}] [P {finding_2}@{when_2}] .")),
+    (0.5, (
+        "On [D {day2}@day2] {he} [O underwent@day2] [R {procedure}@day2#procedure] by [C {team}@day2] .",
+        "{He} was [O taken@day2] for [R {procedure}@day2#procedure] on [D {day2}@day2] .\n"
+        "[R The procedure@day2#procedure] was [O tolerated@day2] well and {he} [O returned@day2_late] to"
+        " [C the floor@day2_late] .",
+        "{He} was [O taken@day2] for [R {procedure}@day2#procedure] .\n"
+        "There were no [P complications@day2!] of [R the procedure@day2#procedure] and {he} was"
+        " [O transferred@day2_late] to [C the ward@day2_late] .")),
+    (0.6, (
+        "Dr. {doctor} agreed with the plan , and the family was told of it .",
+        "{He} was up to date with {his} shots , ate well and was in good spirits .",
+        "All questions of {his} family were answered by Dr. {doctor} and the team .")),
+    (0.4, (
+        "On [D {day3}@day3] {he} [O developed@day3] [P {complication}@day3] , which was"
+        " [O managed@day3_late] with [R {late}@day3_late] .",
+        "The course was [O complicated@day3] by [P {complication}@day3] on [D {day3}@day3] , and"
+        " [R {late}@day3_late] was [O ordered@day3_late] .")),
+    (0.3, (
+        "[R {Course}@course_1_3#course] was [O stopped@day3] at that point .",
+        "[R {Course}@course_1_3#course] was [O discontinued@day3] .")),
+    (0.3, (
+        "Over [U the following {rest} days@late_span] {he} [O worked@late] with [R physical therapy@late] and"
+        " [O ambulated@late] .",
+        "During [U the final {rest} days@late_span] {his} [O diet was advanced@late] and"
+        " [R oral medications@late] were [O tolerated@late] .")),
+    (0.3, (
+        "[T {Test_3}@{when_3}] [V documented@{when_3}] [P {finding_3}@{when_3}] .",
+        "[T {Test_3}@{when_3}] was [O repeated@{when_3}] and [V documented@{when_3}] [P {finding_3}@{when_3}] .")),
+    (0.3, ("{lasting}",)),
+    (0.2, (
+        "[O The hospital stay@stay#stay] lasted [U {stay} days@stay#stay] .",
+        "In all [U {stay} days@stay#stay] were spent in hospital , and [O the hospitalization@stay#stay] was"
+        " otherwise uneventful .")),
+    (1, (
+        "{He} was [O discharged@dis#discharge] to home .",
+        "[O Transfer@late] to a rehabilitation center was [O arranged@late] , and {he} [O left@dis#discharge] .",
+        "{He} was [O discharged@dis#discharge] to home on [R {leave_drug_1}@day3_late] {dose_1}"
+        " [F {frequency_1}@day3_late] .",
+        "{He} was [O discharged@dis#discharge] home and will [O follow up@after+] in [C {clinic}@after] in"
+        " [D {weeks} weeks@after] .",
+        "{He} was [O discharged@dis#discharge] to a rehabilitation center and should [O return@after~] for"
+        " [P worsening {symptom_1_short}@after?] .")),
 )
 
 # Told only when the second symptom did last into the stay.
@@ -265,33 +268,27 @@ LASTING = ("By [D {late_day}@late] [P the presenting symptom@home_lasting#s2] ha
 BRIEF = ("{He} was [O feeling well@late] on [D {late_day}@late] .",
          "[D {late_day}@late] was [O uneventful@late] .")
 
-CONDITION = (
-    ("At the time of [O discharge@dis#discharge] {he} was [O stable@dis] and [O afebrile@dis] .",
-     "[O Good@dis] , [O ambulatory@dis] and [O eating a regular diet@dis] ."),
-)
+# The headings of the two hospitals' notes; the second writes its dates year first.
+HEADINGS = {
+    "capitals": (("HISTORY OF PRESENT ILLNESS :",), ("HOSPITAL COURSE :", "HOSPITAL COURSE BY SYSTEM :")),
+    "mixed": (("History of Present Illness :",), ("Brief Hospital Course :",)),
+}
 
-DISCHARGE_MEDICATIONS = (
-    ("1 . [R {leave_drug_1}@dis] {dose_1} [F {frequency_1}@dis] .",),
-    ("2 . [R {leave_drug_2}@dis] [F {frequency_2}@dis] .",),
-)
-
-FOLLOW_UP = (
-    ("{He} was [O discharged@dis#discharge] to home and will [O follow up@after] with Dr. {doctor} in"
-     " [C {clinic}@after] in [D {weeks} weeks@after] .",
-     "{He} was [O discharged@dis#discharge] to [C the Exemplar rehabilitation center@after] and has"
-     " [O an appointment@after] in [C {clinic}@after] in [D {weeks} weeks@after] ."),
-    ("[T Outpatient laboratories@after] will be [O drawn@after] at that visit , and {he} should"
-     " [O call@after?] for [P recurrent symptoms@after?] .",
-     "{He} should [O return@after?] for [P worsening {symptom_1_short}@after?] ;"
-     " [T a follow up study@after] was [O scheduled@dis] .", ""),
-)
-
-SECTIONS = (("HISTORY OF PRESENT ILLNESS :", HISTORY), ("PAST MEDICAL HISTORY :", PAST),
-            ("ALLERGIES :", ALLERGIES), ("SOCIAL AND FAMILY HISTORY :", SOCIAL),
-            ("MEDICATIONS ON ADMISSION :", HOME_MEDICATIONS), ("PHYSICAL EXAMINATION :", EXAMINATION),
-            ("HOSPITAL COURSE :", COURSE), ("CONDITION AT DISCHARGE :", CONDITION),
-            ("DISCHARGE MEDICATIONS :", DISCHARGE_MEDICATIONS), ("DISPOSITION AND FOLLOW UP :", FOLLOW_UP))
-
-# Sections that some notes do without.
-OPTIONAL = ("ALLERGIES :", "SOCIAL AND FAMILY HISTORY :", "MEDICATIONS ON ADMISSION :",
-            "DISCHARGE MEDICATIONS :")
+# Sentences that show a habit of the corpus (sample_habits.HABITS) and the section they end.
+SPECIAL = {
+    "ampersand": ("course", "{He} was [O seen@day1] by [C the L&D team@day1] and [V noted@day1] to be [P A&Ox3@day1] .\n"
+                            "[T H & H@day2] was [O followed@day2] ."),
+    "quotation": ("course", "{He} [V complained@day3] of [P &quot; pins and needles &quot;@day3] ."),
+    "list": ("course", "Plan :\n1 .\n[O Continue@day3_late+] [R Heparin@day3_late] 5000 units subq .\n"
+                       "[F q.d .@day3_late] and\n2 .\n[O ambulate@day3_late+] ."),
+    "broken mention": ("history", "There was also [P pain on\ndeep inspiration@home] ."),
+    "parts of a year": ("history", "{He} had been [O seen@past] in [D early {surgery_year}@past] and [D mid {surgery_year}@past] ,"
+                                   " and was [O well@past] by [D late {surgery_year}@past] ."),
+    "fraction": ("course", "[R 1\u20442 tablet of Metoprolol@day3_late] was [O given@day3_late] ."),
+    "hypothetical": ("course", "[R A second antibiotic@after^] would be [O added@after^] for [P any fever@after^] ."),
+    "clock": ("course", "At [D 2:30 p.m.@day2_late] on [D {day2}@day2] [T blood pressure@day2_late] was {pressure} ,"
+                        " and by [D midnight@day2_late] {he} [O felt better@day2_late] ."),
+    "frequencies": ("course", "{He} [O took@day3_late] [R {late}@day3_late] [F q1h@day3_late] , then [F q8h@day3_late] ,"
+                              " [F b.i.d.@day3_late] and [F p.r.n.@day3_late] for [U five seconds@day3_late] at a time ,"
+                              " and later for [U two months@late] ."),
+}

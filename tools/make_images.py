@@ -21,7 +21,7 @@ from support.errors import InputError
 from support.files import make_folder, write_atomically
 from support.main import run_main
 
-NOTE = "9501.xml"
+NOTE = "814.xml"
 # Both pages have their columns side by side at this size.
 WIDTH, HEIGHT = 1000, 1000
 LARGEST = 300 * 1000  # bytes of a picture: they are a part of every clone

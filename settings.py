@@ -19,7 +19,7 @@ class Settings(NamedTuple):
     marker_layers: int = 1          # of so many layers, evenly spread up to the last
     mention_types: bool = False     # the classifier reads the types of the mentions and their order and distance, too
     entities: str = "upstream"      # of the XML: upstream (ampersands become words), or decoded
-    do_lower_case: bool = False     # lower-case and strip accents before word pieces (upstream: no, with uncased BERT)
+    do_lower_case: str = "false"    # lower-case and strip accents before word pieces: auto (as the BERT), true, or false (upstream)
     num_filters: int = 128          # filters of each convolution
     filter_sizes: tuple = (2, 3, 4)  # widths of the convolutions, in word pieces
     hidden_dim: int = 128           # width of the dense layer between pooling and logits
@@ -52,13 +52,13 @@ RECIPES = {
     "paper": Settings(),
     "context": Settings(
         seq_length=192, context=6, headings=True, markers="inserted", marker_states=True, marker_layers=2, mention_types=True,
-        entities="decoded", do_lower_case=True, optimizer="adamw", learning_rate=1e-4, head_rate=10.0, smoothing=0.1,
+        entities="decoded", do_lower_case="auto", optimizer="adamw", learning_rate=1e-4, head_rate=10.0, smoothing=0.1,
         num_epochs=8, batch_size=24, eval_batch_size=128, evaluate_every=0, patience=0, selection="macro_f1", dev="0.15"),
-    "demo": Settings(learning_rate=1e-3, num_epochs=5, evaluate_every=50, patience=250),
+    "demo": Settings(do_lower_case="auto", learning_rate=1e-3, num_epochs=5, evaluate_every=50, patience=250),
 }
 
-CHOICES = {"markers": ("none", "inserted"), "entities": ("upstream", "decoded"), "optimizer": ("adam", "adamw"),
-           "selection": ("upstream", "accuracy", "macro_f1"), "precision": ("float32", "bfloat16"), "xla": ("auto", "on", "off")}
+CHOICES = {"do_lower_case": ("auto", "true", "false"), "markers": ("none", "inserted"), "entities": ("upstream", "decoded"),
+           "optimizer": ("adam", "adamw"), "selection": ("upstream", "accuracy", "macro_f1"), "precision": ("float32", "bfloat16"), "xla": ("auto", "on", "off")}
 MINIMUM = {"keep_prob": 1e-6, "clip": 1e-9, "learning_rate": 0.0, "warmup": 0.0, "weight_decay": 0.0, "head_rate": 0.0,
            "save_every_minutes": 0.0, "max_steps": 0, "threads": 0, "devices": 0, "seed": 0, "seq_length": 5, "context": 0,
            "evaluate_every": 0, "patience": 0, "smoothing": 0.0}
@@ -128,6 +128,8 @@ def parse_value(key, text):
     except ValueError:
         raise InputError(f"--set {key}={text}: expected {EXPECTED[type(default)]}, "
                          f"for example {key}={as_text(default)}. Settings: {', '.join(Settings._fields)}.")
+    if key == "do_lower_case" and value.lower() in BOOLEANS:
+        value = as_text(parse_bool(value))
     if key in CHOICES and value not in CHOICES[key]:
         raise InputError(f"--set {key}={text}: expected one of {', '.join(CHOICES[key])}.")
     if key == "dev":
@@ -160,12 +162,14 @@ def as_text(value):
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
 def parse_bool(text):
     """true or false, as people write them."""
-    known = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-    if text.lower() not in known:
+    if text.lower() not in BOOLEANS:
         raise ValueError(text)
-    return known[text.lower()]
+    return BOOLEANS[text.lower()]
 
 
 def parse_widths(text):

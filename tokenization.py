@@ -67,7 +67,7 @@ class WordPieceTokenizer:
     """
 
     def __init__(self, vocab, do_lower_case):
-        self.vocab = vocab
+        self.vocab, self.do_lower_case = vocab, do_lower_case
         self._tokenizer = Tokenizer(models.WordPiece(
             vocab=vocab, unk_token=UNK, max_input_chars_per_word=MAX_CHARACTERS_PER_WORD))
         self._tokenizer.normalizer = normalizers.BertNormalizer(

@@ -25,8 +25,10 @@ def require_libraries():
 def read_inputs(arguments, settings, write=True):
     """Read and check corpus and BERT; returns (reading.Corpus, reading.Bert). `write`: also train.txt and test.txt."""
     bert_folder = paths.BertFolder(arguments.bert or paths.default_bert())
-    return read_both(paths.CorpusFolder(arguments.corpus), bert_folder, settings, write,
-                     lambda: reading.read_bert(bert_folder, settings))
+    corpus, bert = read_both(paths.CorpusFolder(arguments.corpus), bert_folder, settings, write,
+                             lambda: reading.read_bert(bert_folder, settings))
+    reading.tell_case(corpus, bert, settings)
+    return corpus, bert
 
 
 def read_inputs_of_model(arguments, settings, result, record):
@@ -55,7 +57,7 @@ def run_record(arguments, settings, corpus, bert):
     """What run.json tells of a run before it begins."""
     from network.runtime import versions
     return {"recipe": arguments.recipe, "settings": settings._asdict(), "corpus": corpus.fingerprint, "bert": bert.fingerprint,
-            "model": identity.of_model(bert.config, bert.vocab, settings.do_lower_case), "versions": versions()}
+            "model": identity.of_model(bert.config, bert.vocab, bert.do_lower_case), "versions": versions()}
 
 
 def for_seed(arguments, seed):

@@ -87,7 +87,7 @@ class AroundMentions:
     def fingerprint(self, documents, examples, tokenizer):
         """Digest of notes, mentions, examples, vocabulary, options and format, hexadecimal."""
         digest = Digest()
-        digest.add(str(FORMAT), str(self._settings.do_lower_case), *LABELS)
+        digest.add(str(FORMAT), str(tokenizer.do_lower_case), *LABELS)
         digest.add(*("/".join(kind) for kind in mentions.KINDS))
         digest.add(*sorted(tokenizer.vocab, key=tokenizer.vocab.get))
         digest.add(*(part for document in documents for part in (document.name, document.text, *mention_texts(document))))

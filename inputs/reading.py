@@ -14,11 +14,11 @@ from inputs.features import cached
 from inputs.views import view_of
 from network import pretrained
 from network.config import BertConfig, load_config
-from settings import Settings
+from settings import Settings, as_text
 from support import files
 from support.console import say
 from support.errors import InputError
-from tokenization import WordPieceTokenizer, load_vocab
+from tokenization import UNK, WordPieceTokenizer, load_vocab
 
 
 class Bert(NamedTuple):
@@ -28,6 +28,7 @@ class Bert(NamedTuple):
     config: BertConfig
     vocab: dict          # word piece -> id
     fingerprint: dict    # file name -> SHA-256
+    do_lower_case: bool  # whether text is lower-cased before word pieces
 
 
 class Corpus(NamedTuple):
@@ -71,7 +72,9 @@ def read_bert(folder, settings):
     InputError : files missing or unreadable, or as `config_and_vocab`.
     """
     config, vocab = config_and_vocab(pretrained.check_bert_folder(folder).config, folder.vocab, settings)
-    return Bert(folder, config, vocab, pretrained.fingerprint(folder))
+    of_folder = pretrained.case(folder, vocab)
+    lower = of_folder.do_lower_case if settings.do_lower_case == "auto" else settings.do_lower_case == "true"
+    return Bert(folder, config, vocab, pretrained.fingerprint(folder), lower)
 
 
 def config_and_vocab(config_path, vocab_path, settings):
@@ -133,7 +136,9 @@ def bert_of_model(result, record, settings, folder=None):
         bert = read_bert(folder, settings)
         where = [folder.vocab, pretrained.check_bert_folder(folder).config]
     elif has_bert(result):
-        bert = Bert(None, *config_and_vocab(result.bert_config, result.vocab, settings), {})
+        config, vocab = config_and_vocab(result.bert_config, result.vocab, settings)
+        told = settings.do_lower_case if settings.do_lower_case != "auto" else record.get("model", {}).get("do_lower_case")
+        bert = Bert(None, config, vocab, {}, not pretrained.is_cased(vocab) if told is None else told == "true")
         where = [result.vocab, result.bert_config]
     else:
         raise InputError(f"{result.checkpoints} holds no vocab.txt and bert_config.json, as that of a model trained here does; "
@@ -160,7 +165,7 @@ def check_bert_of_model(result, record, settings, bert, where):
     ------
     InputError : one of them is not what run.json says of the model.
     """
-    trained, found = record.get("model"), identity.of_model(bert.config, bert.vocab, settings.do_lower_case)
+    trained, found = record.get("model"), identity.of_model(bert.config, bert.vocab, bert.do_lower_case)
     if trained is None:
         recorded = record.get("bert", {}).get("vocab.txt")
         if recorded is None:
@@ -263,7 +268,7 @@ def features_of(documents, examples, bert, settings):
     the Features of the settings' view
     """
     # Making a tokenizer takes as long as classifying a few links; the next document uses the same one.
-    tokenizer = kept_tokenizer(tuple(bert.vocab), settings.do_lower_case)
+    tokenizer = kept_tokenizer(tuple(bert.vocab), bert.do_lower_case)
     return view_of(settings).make(documents, examples, tokenizer)
 
 
@@ -273,10 +278,29 @@ def kept_tokenizer(pieces, do_lower_case):
     return WordPieceTokenizer({piece: number for number, piece in enumerate(pieces)}, do_lower_case)
 
 
+def tell_case(corpus, bert, settings):
+    """Say, in one line, where text is lower-cased against the BERT's own case, and what that does to the corpus.
+
+    corpus, bert, settings : what a run is about to train on, with and by.
+    """
+    cased = pretrained.is_cased(bert.vocab)
+    if bert.do_lower_case != cased:
+        return
+    texts = list({document.text for document in corpus.train.documents})
+    tokenizer = kept_tokenizer(tuple(bert.vocab), bert.do_lower_case)
+    words = unknown = 0
+    for text, pieces in zip(texts, tokenizer.encode(texts)):
+        words += len(text.split())
+        unknown += pieces.count(bert.vocab[UNK])
+    what = "lower-cases text for a cased BERT" if cased else "keeps capital letters, which the uncased BERT does not know"
+    say(f"do_lower_case={as_text(bert.do_lower_case)} {what}: {100 * unknown / max(words, 1):.1f} % of the training words become "
+        f"{UNK}" + ("; upstream does the same. " if not cased else ". ") + "--set do_lower_case=auto follows the BERT.")
+
+
 def split_features(corpus, bert, settings, name):
     """Features of one split ("train" or "test"), from the cache beside the corpus where it has them."""
     documents, examples = getattr(corpus, name)
-    tokenizer = WordPieceTokenizer(bert.vocab, settings.do_lower_case)
+    tokenizer = WordPieceTokenizer(bert.vocab, bert.do_lower_case)
     view = view_of(settings)
     made, from_cache = cached(view, view.fingerprint(documents, examples, tokenizer),
                               lambda: view.make(documents, examples, tokenizer), corpus.folder.features, name)

@@ -102,7 +102,7 @@ def write_assets(folder, bert, settings):
     """Write the model's assets into a folder; returns their paths as the tensors that SavedModelBuilder wants."""
     reading.write_config_and_vocab(bert, os.path.join(folder, "bert_config.json"), os.path.join(folder, "vocab.txt"))
     with open(os.path.join(folder, "settings.json"), "w", encoding="utf-8") as out:
-        json.dump(dict(settings._asdict(), labels=LABELS), out, indent=1)
+        json.dump(dict(settings._asdict(), do_lower_case=bert.do_lower_case, labels=LABELS), out, indent=1)
     return [tf.constant(os.path.join(folder, name)) for name in sorted(os.listdir(folder))]
 
 

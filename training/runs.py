@@ -29,6 +29,9 @@ def identity(record):
     """What makes two runs the same one: dict of "setting KEY", "corpus SPLIT", "bert FILE", "model PART" -> value."""
     settings = recorded_settings(record) if "settings" in record else {}
     parts = {f"setting {key}": text for key, text in settings.items() if key not in NOT_PART_OF_THE_RUN}
+    if "setting do_lower_case" in parts:
+        # What was decided counts, not whether the user or the BERT decided it.
+        parts["setting do_lower_case"] = record.get("model", {}).get("do_lower_case", parts["setting do_lower_case"])
     for group in ("corpus", "bert", "model"):
         parts.update({f"{group} {name}": digest for name, digest in record.get(group, {}).items()})
     return parts

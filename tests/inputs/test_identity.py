@@ -191,3 +191,50 @@ def test_a_seed_given_twice_is_refused():
 def test_layers_that_the_bert_lacks_are_refused(bert):
     with pytest.raises(InputError, match="marker_layers=5"):
         reading.read_bert(BertFolder(str(bert)), settings_for("context", ["marker_layers=5"]))
+
+
+# --------------------------------------------------------------------------------------------------------------- case
+
+@pytest.fixture
+def uncased(bert, tmp_path):
+    """A BERT folder whose vocabulary has no capital letters, of the same size."""
+    shutil.copytree(str(bert), str(tmp_path / "uncased"))
+    vocab = tmp_path / "uncased" / "vocab.txt"
+    pieces = vocab.read_text(encoding="utf-8").split("\n")
+    special = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}
+    lowered = [piece if piece in special or piece == piece.lower() else f"lower{number}" for number, piece in enumerate(pieces)]
+    vocab.write_text("\n".join(lowered), encoding="utf-8")
+    return BertFolder(str(tmp_path / "uncased"))
+
+
+def test_case_follows_the_bert_or_what_was_said(bert, uncased):
+    cased = BertFolder(str(bert))
+    for folder, setting, expected in ((cased, "auto", False), (uncased, "auto", True), (cased, "true", True),
+                                      (uncased, "false", False)):
+        assert reading.read_bert(folder, Settings(do_lower_case=setting)).do_lower_case is expected
+    tokenizer_config = uncased.tokenizer_config
+    with open(tokenizer_config, "w", encoding="utf-8") as out:
+        json.dump({"do_lower_case": False}, out)
+    assert reading.read_bert(uncased, Settings(do_lower_case="auto")).do_lower_case is False
+
+
+@pytest.mark.parametrize("setting, told", [("false", "become [UNK]"), ("auto", "")])
+def test_capital_letters_for_an_uncased_bert_are_told(uncased, setting, told, capsys):
+    chosen = Settings(do_lower_case=setting)
+    reading.tell_case(corpus_of(["Pain and fever", "PAIN"]), reading.read_bert(uncased, chosen), chosen)
+    said = capsys.readouterr().out
+    assert told in said and bool(said) == bool(told) and said.count("\n") <= 1
+
+
+def test_lower_casing_for_a_cased_bert_is_told(bert, capsys):
+    chosen = Settings(do_lower_case="true")
+    reading.tell_case(corpus_of(["Pain and fever"]), reading.read_bert(BertFolder(str(bert)), chosen), chosen)
+    assert "for a cased BERT" in capsys.readouterr().out
+
+
+def test_a_run_that_was_told_its_case_goes_on_as_one_that_follows_the_bert():
+    then = {"settings": dict(settings_for("context")._asdict(), do_lower_case=True)}
+    now = {"settings": settings_for("context")._asdict(), "model": {"do_lower_case": "true"}}
+    assert runs.differences(then, now) == []
+    now["model"]["do_lower_case"] = "false"
+    assert runs.differences(then, now) == ["setting do_lower_case is false, was true"]

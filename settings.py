@@ -58,7 +58,8 @@ RECIPES = {
 }
 
 CHOICES = {"do_lower_case": ("auto", "true", "false"), "markers": ("none", "inserted"), "entities": ("upstream", "decoded"),
-           "optimizer": ("adam", "adamw"), "selection": ("upstream", "accuracy", "macro_f1"), "precision": ("float32", "bfloat16"), "xla": ("auto", "on", "off")}
+           "optimizer": ("adam", "adamw"), "selection": ("upstream", "accuracy", "macro_f1"),
+           "precision": ("float32", "bfloat16"), "xla": ("auto", "on", "off")}
 MINIMUM = {"keep_prob": 1e-6, "clip": 1e-9, "learning_rate": 0.0, "warmup": 0.0, "weight_decay": 0.0, "head_rate": 0.0,
            "save_every_minutes": 0.0, "max_steps": 0, "threads": 0, "devices": 0, "seed": 0, "seq_length": 5, "context": 0,
            "evaluate_every": 0, "patience": 0, "smoothing": 0.0}

@@ -57,7 +57,8 @@ def add_predict_and_export(commands):
     command = commands.add_parser("predict", help="types for the TLINKs of notes that nobody has labelled",
                                   description="Types for the TLINKs of notes that nobody has labelled. TLINKs that have a "
                                   "type keep it.")
-    command.add_argument("notes", metavar="NOTE.xml", nargs="+", help="i2b2 XML with EVENT, TIMEX3 and SECTIME tags")
+    command.add_argument("notes", metavar="NOTE", nargs="+", help="NOTE.xml, i2b2 XML with EVENT, TIMEX3 and SECTIME tags, or "
+                         "NOTE.txt with brat's NOTE.ann beside it")
     command.add_argument("--candidates", choices=("all", "near", "sections"), default="all",
                          help="links that a note without any gets: events and times of the same and of neighbouring "
                          "sentences (near), each event with its section time (sections), or both (default: %(default)s)")

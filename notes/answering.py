@@ -4,7 +4,7 @@ TLINKs that have a type keep it; those without one get one; a note without any T
 """
 import os
 import time
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from data_process_i2b2 import Document, examples, one_line, parse_document, read
 from evaluation import results, system_xml
 from inputs import section_times
 from inputs.labels import LABELS
-from notes import candidates, consistency, timeline_page
+from notes import brat, candidates, consistency, timeline_page
 from support.console import Progress, say
 from support.errors import InputError
 from support.files import check_writable, write_atomically
@@ -20,7 +20,8 @@ from support.files import check_writable, write_atomically
 # Notes are classified together until they have this many batches, so that few batches are not full.
 BATCHES_AT_ONCE = 8
 
-SUFFIXES = (".tsv", ".xml", ".html")  # of what is written for a note
+ANNOTATIONS = ".ann"
+SUFFIXES = (".tsv", ".xml", ".html", ANNOTATIONS)  # of what is written for a note
 LONGEST_NAME = 220  # of a note, in bytes; file systems end at 255, and a file that is being written has a longer name
 
 
@@ -40,6 +41,7 @@ class Note(NamedTuple):
     """A note read twice, as settings.entities says how; of equal TLINKs."""
     upstream: Document
     whole: Document  # entities decoded: the text as it is, for writing it out again
+    annotated: Optional[brat.Annotated] = None  # where it comes with brat's annotations
 
     def wanted(self):
         """Numbers of the TLINKs that have no type yet."""
@@ -96,12 +98,16 @@ def read_note(source, name="note", kind=candidates.ALL, where=None):
     ------
     InputError : see data_process_i2b2.parse_document.
     """
-    readings = [parse_document(source, name, entities, where=where) for entities in ("upstream", "decoded")]
+    return with_candidates([parse_document(source, name, entities, where=where) for entities in ("upstream", "decoded")], kind)
+
+
+def with_candidates(readings, kind, annotated=None):
+    """The Note of two readings of a document, with candidates of a kind if it has no TLINKs."""
     whole = readings[1]
     if not whole.tlinks:
         chosen, ids = candidates.pairs(whole, kind), [mention.id for mention in whole.mentions]
         readings = [candidates.linked(document, chosen, ids) for document in readings]
-    return Note(*readings)
+    return Note(*readings, annotated)
 
 
 def answer(note, log_probabilities, consistent):
@@ -122,12 +128,12 @@ def predict_files(names, out, result, load, kind=candidates.ALL, consistent=Fals
     """Classify the notes in some files and write each with its types into a folder.
 
     For NOTE.xml there are then NOTE.xml (the note with all TLINKs typed: all that a data_process_i2b2.Document holds),
-    NOTE.tsv (what was predicted, with confidences) and, if wanted, NOTE.html (its timeline). Everything is read and
-    checked before anything is written.
+    NOTE.tsv (what was predicted, with confidences) and, if wanted, NOTE.html (its timeline); for NOTE.txt also NOTE.ann, its
+    annotations with a relation for each answer. Everything is read and checked before anything is written.
 
     Parameters
     ----------
-    names : paths of i2b2 XML files.
+    names : paths of i2b2 XML files, or of text with brat's annotations beside it.
     out : folder, made if need be; not in the result folder, which holds no text of any note.
     result : paths.ResultFolder of the model.
     load : callable without arguments that gives the RelationClassifier.
@@ -172,10 +178,13 @@ def predict_files(names, out, result, load, kind=candidates.ALL, consistent=Fals
 
 def read_file(name, document, kind):
     """The Note in a file; `document` is its name, the others and what is raised as for `read_note`."""
+    if name.lower().endswith(".txt"):
+        annotated = brat.read(name, document)
+        return with_candidates([brat.upstream(annotated.document), annotated.document], kind, annotated)
     source = read_utf8(name)
     if not source.lstrip().startswith("<"):
-        raise InputError(f"{name} is not XML. `predict` reads notes whose events and times are marked, as i2b2 XML with EVENT, "
-                         "TIMEX3 and SECTIME tags; it does not find these in plain text.")
+        raise InputError(f"{name} is not XML. `predict` reads notes whose events and times are marked: i2b2 XML with EVENT, "
+                         "TIMEX3 and SECTIME tags, or NOTE.txt with brat's NOTE.ann beside it.")
     return read_note(source, document, kind, name)
 
 
@@ -232,9 +241,16 @@ def write_answer(out, one, page):
     """Write the files of an Answer."""
     document = one.document()
     path = os.path.join(out, document.name)
-    table, text, timeline = (path + suffix for suffix in SUFFIXES)
+    table, text, timeline = (path + suffix for suffix in SUFFIXES[:3])
     write_atomically(table, results.predictions_tsv(one.note.examples(), one.log_probabilities, one.predicted))
     types = [tlink.type for tlink in document.tlinks]
     write_atomically(text, system_xml.system_document(document, types, with_text=True))
     if page:
         write_atomically(timeline, timeline_page.page(document, one.confidences()))
+    if one.note.annotated:
+        answered = [document.tlinks[number] for number in one.note.wanted()]
+        relations, left_out = brat.with_relations(one.note.annotated, answered)
+        write_atomically(path + ANNOTATIONS, relations)
+        if left_out:
+            say(f"{path + ANNOTATIONS}: {counted(left_out, 'TLINK')} to a time that the annotations do not have "
+                f"{'is' if left_out == 1 else 'are'} in {document.name}.xml alone")

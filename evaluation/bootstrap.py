@@ -134,8 +134,9 @@ def scores(of, macro_over=metrics.OCCURRING):
 
 def _classification(prefix, confusion, labels, macro_over):
     f1 = metrics.label_f1(confusion)
-    result = {f"{prefix}.accuracy": metrics.accuracy(confusion), f"{prefix}.macro.f1": metrics.macro_f1(confusion, macro_over),
-              f"{prefix}.weighted.f1": metrics.weighted_f1(confusion)}
+    result = {f"{prefix}.accuracy": metrics.accuracy(confusion),
+              f"{prefix}.macro.f1": metrics.macro_average(f1, confusion, macro_over),
+              f"{prefix}.weighted.f1": metrics.weighted_average(f1, confusion)}
     result.update({f"{prefix}.labels.{label}.f1": f1[..., number] for number, label in enumerate(labels)})
     return result
 

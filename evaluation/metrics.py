@@ -32,12 +32,6 @@ def macro_f1(matrix, over=OCCURRING):
     return macro_average(label_f1(matrix), matrix, over)
 
 
-def weighted_f1(matrix):
-    """Mean of the labels' F1, weighted by how often they are gold: float [...]."""
-    support = matrix.sum(axis=-1)
-    return ratio((label_f1(matrix) * support).sum(axis=-1), support.sum(axis=-1))
-
-
 def macro_average(values, matrix, over=OCCURRING):
     """Mean of the values of labels.
 
@@ -53,6 +47,12 @@ def macro_average(values, matrix, over=OCCURRING):
     """
     counted = occurring(matrix) if over == OCCURRING else np.ones(values.shape, bool)
     return ratio((values * counted).sum(axis=-1), counted.sum(axis=-1))
+
+
+def weighted_average(values, matrix):
+    """Mean of the values of labels (as in `macro_average`), weighted by how often each is gold: float [...]."""
+    support = matrix.sum(axis=-1)
+    return ratio((values * support).sum(axis=-1), support.sum(axis=-1))
 
 
 def occurring(matrix):

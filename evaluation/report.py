@@ -9,8 +9,9 @@ from evaluation.curves import read_curves
 from evaluation.headline import FEW_DOCUMENTS, about_intervals, about_macro
 from evaluation.published import BESIDE, PUBLISHED, TEST_DOCUMENTS, TEST_TLINKS, are_comparable
 from inputs.labels import LABELS, MERGED_LABELS
+from inputs.views import view_of
 from scoring import AVERAGES, FIGURES
-from settings import as_text
+from settings import Settings, as_text
 from support import html_page as page
 from support.files import write_atomically
 
@@ -275,23 +276,15 @@ def _kinds_section(drawn, predictions, kinds):
     return text + page.figures(chart) + _group_table("Scores by kind of link, in per cent", "kind", groups)
 
 
-def distance_in_input(settings):
-    """A sentence on what a recipe's input tells the model of how far apart two mentions are.
+def about_distance(settings):
+    """A sentence on what the model's input tells of how far apart two mentions are.
 
     Parameters
     ----------
     settings : dict, those of run.json; {} where it has none, and then nothing is said.
     """
-    if not settings:
-        return ""
-    if not settings.get("context"):
-        return ("The model is given the words of the mentions and the beginning of the note, up to its sequence length, but not "
-                "where in the note the mentions are.")
-    text = f"The model is given the text around both mentions, {settings['context']} word pieces on each side, "
-    if settings.get("link_kinds"):
-        return text + ("and how many word pieces, sentences and mentions lie between them, in powers of two and with their "
-                       "order.")
-    return text + "but not how far apart they are where these two parts of the note do not meet."
+    known = {key: value for key, value in settings.items() if key in Settings._fields}
+    return view_of(Settings(**known)).about_distance() if known else ""
 
 
 def _distance_section(drawn, predictions, documents, kinds, record):
@@ -299,7 +292,7 @@ def _distance_section(drawn, predictions, documents, kinds, record):
     classes = [analysis.SECTION if kind == analysis.SECTION else analysis.distance_class(count)
                for kind, count in zip(kinds, words)]
     groups = analysis.groups(predictions, classes, analysis.DISTANCE_CLASSES)
-    sentences = ["By the number of words between the two mentions.", distance_in_input(record.get("settings", {})),
+    sentences = ["By the number of words between the two mentions.", about_distance(record.get("settings", {})),
                  f"Links to section times ({classes.count(analysis.SECTION):,}) have no distance"]
     unknown = classes.count(analysis.UNKNOWN)
     if unknown:

@@ -395,7 +395,7 @@ def test_a_run_without_curves_says_so(tmp_path):
 
 @pytest.mark.parametrize("options, words, not_words", [
     ([], "the beginning of the note", "around both mentions"),
-    (["context=6", "link_kinds=true"], "6 word pieces on each side, and how many word pieces", "beginning of the note"),
+    (["context=6", "mention_types=true"], "6 word pieces on each side, and how many word pieces", "beginning of the note"),
     (["context=24"], "24 word pieces on each side, but not how far apart", "beginning of the note")])
 def test_the_report_tells_what_the_recipe_at_hand_does_with_distance(options, words, not_words, tmp_path):
     rows = predictions.of_examples(*made_up(rows=60))

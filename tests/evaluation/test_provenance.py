@@ -87,7 +87,7 @@ def test_test_tells_it_on_the_terminal_in_the_report_and_in_the_comparison(model
     compared = run("run_i2b2.py", "compare", result, mine, "--out", tmp_path / "out.html").stdout
     assert all(f"mine: {remark}" in compared for remark in remarks)
     digests = [json.loads((folder / "run.json").read_text())["test"]["corpus"]["test"][:12] for folder in (result, mine)]
-    line, = (line.split() for line in compared.split("\n") if line.startswith("corpus test"))
+    line, = (line.split() for line in compared.split("\n") if line.startswith("corpus test ("))
     assert line[-2:] == digests and digests[0] != digests[1]
     assert not [line for line in compared.split("\n") if line.startswith("corpus train")], "both were trained on the same"
     del record["trained_on"]

@@ -44,7 +44,8 @@ def pair_scores(gold, predicted, labels=LABELS, loss=None):
 
     The figures are scikit-learn's. Where a quotient has no cases it is 0: a label that never occurs, in gold
     or prediction, has precision, recall and F1 of 0 and support 0. "macro" is the mean over all of `labels`,
-    such labels included, so that it means the same on every test set; "weighted" is the mean weighted by
+    such labels included (`metrics.ALL`), as scikit-learn's report prints it, so that it means the same on
+    every test set; everywhere else macro F1 is over the labels that occur. "weighted" is the mean weighted by
     support.
 
     Parameters
@@ -70,6 +71,8 @@ def pair_scores(gold, predicted, labels=LABELS, loss=None):
     # Slow to import, and the command does without.
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+    from evaluation import metrics
+
     gold, predicted, labels = list(gold), list(predicted), list(labels)
     if len(gold) != len(predicted):
         raise ValueError(f"{len(gold)} gold labels but {len(predicted)} predicted ones")
@@ -84,13 +87,16 @@ def pair_scores(gold, predicted, labels=LABELS, loss=None):
         return precision_recall_fscore_support(gold, predicted, labels=labels, average=average,
                                                zero_division=0)
 
-    per_label = zip(labels, *precision_recall_f1(None))
+    per_label = precision_recall_f1(None)
+    matrix = confusion_matrix(gold, predicted, labels=labels)
     return {
         "accuracy": sum(g == p for g, p in zip(gold, predicted)) / len(gold),
-        **{average: _figures(*precision_recall_f1(average)[:3]) for average in AVERAGES},
+        "micro": _figures(*precision_recall_f1("micro")[:3]),
+        "macro": _figures(*(metrics.macro_average(values, matrix, metrics.ALL) for values in per_label[:3])),
+        "weighted": _figures(*precision_recall_f1("weighted")[:3]),
         "labels": {label: dict(_figures(*figures), support=int(support))
-                   for label, *figures, support in per_label},
-        "confusion_matrix": confusion_matrix(gold, predicted, labels=labels).tolist(),
+                   for label, *figures, support in zip(labels, *per_label)},
+        "confusion_matrix": matrix.tolist(),
         "loss": None if loss is None else float(loss),
     }
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evaluation import results
+from evaluation import metrics, results
 from evaluation.curves import read_curves
 from inputs import reading
 from scoring import format_table
@@ -27,7 +27,7 @@ class Racer(NamedTuple):
     """What one run shows of its recipe; shares from 0 to 1."""
 
     accuracy: float          # on the test documents, of eight labels
-    macro_f1: float          # the mean over the labels that occur there
+    macro_f1: float          # over the labels that occur there, gold or predicted
     merged_accuracy: float   # of the three merged labels
     merged_macro_f1: float
     closure_f1: float        # the challenge's own measure
@@ -115,13 +115,14 @@ def read(result):
     with open(result.scores_json, encoding="utf-8") as source:
         scores = json.load(source)
     record = results.read_run(result)
-    of_labels = [of["f1"] for of in scores["pairs"]["labels"].values() if of["support"]]
+    macro_f1, merged_macro_f1 = (float(metrics.macro_f1(np.array(scores[scheme]["confusion_matrix"])))
+                                 for scheme in ("pairs", "merged"))
     curves = read_curves(result.tensorboard)
     seconds = training_seconds(curves["training"]["examples_per_second"],
                                runs.settings_of_model(result, record).batch_size)
     steps, accuracies = curves["validation"]["accuracy"]
-    return Racer(scores["pairs"]["accuracy"], float(np.mean(of_labels)), scores["merged"]["accuracy"],
-                 scores["merged"]["macro"]["f1"], scores["tempeval"]["f1"], float(max(accuracies)),
+    return Racer(scores["pairs"]["accuracy"], macro_f1, scores["merged"]["accuracy"],
+                 merged_macro_f1, scores["tempeval"]["f1"], float(max(accuracies)),
                  tuple((float(seconds[int(step)]), float(value)) for step, value in zip(steps, accuracies)),
                  float(np.sum(scores["pairs"]["confusion_matrix"])) / record["test"]["predict_seconds"])
 

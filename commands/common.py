@@ -55,9 +55,11 @@ def read_both(corpus_folder, bert_folder, settings, write, read_bert):
 
 def run_record(arguments, settings, corpus, bert):
     """What run.json tells of a run before it begins."""
+    from evaluation import provenance
     from network.runtime import versions
     return {"recipe": arguments.recipe, "settings": settings._asdict(), "corpus": corpus.fingerprint, "bert": bert.fingerprint,
-            "model": identity.of_model(bert.config, bert.vocab, bert.do_lower_case), "versions": versions()}
+            "model": identity.of_model(bert.config, bert.vocab, bert.do_lower_case), "versions": versions(),
+            "trained_on": provenance.of_training(corpus.train)}
 
 
 def for_seed(arguments, seed):

@@ -2,9 +2,8 @@
 import time
 
 from commands.common import read_inputs_of_model
-from evaluation import headline, predictions, report, results, system_xml
+from evaluation import headline, predictions, provenance, report, results, system_xml
 from inputs import reading
-from inputs.labels import LABELS
 from support import files, paths
 from support.console import say
 from training import checkpoints, runs
@@ -25,6 +24,9 @@ def test(arguments):
     from network.runtime import versions
     from training import estimator
     checkpoints.check(result.best)
+    remarks = provenance.remarks(record, corpus)
+    for remark in remarks:
+        say(f"note: {remark}")
     say("3/4 features")
     features = reading.split_features(corpus, bert, settings, "test")
     say(f"4/4 testing {result.best} on {len(features.label_ids)} examples")
@@ -37,7 +39,7 @@ def test(arguments):
     record["test"] = {"recipe": arguments.recipe or record.get("recipe", "paper"), "settings": settings._asdict(),
                       "ended": results.now(), "seconds": round(time.time() - began, 1),
                       "predict_seconds": round(predicted - predicting, 3), "corpus": corpus.fingerprint,
-                      "bert": bert.fingerprint or record.get("bert", {}), "versions": versions()}
+                      "bert": bert.fingerprint or record.get("bert", {}), "versions": versions(), "remarks": remarks}
     results.write_run(result, record)
     say("")
     say(text)
@@ -51,8 +53,7 @@ def present(arguments, result, corpus, record, scores, log_probabilities):
     say("report, figures and system XML")
     table = predictions.of_examples(corpus.test.examples, log_probabilities)
     documents = system_xml.read_documents(corpus.folder.test_xml)
-    training_labels = [example.label for example in corpus.train.examples]
-    head = headline.of_predictions(table, [training_labels.count(label) for label in LABELS])
+    head = headline.of_predictions(table, provenance.label_counts(record, corpus.train)[0])
     report.write_report(result, results.as_tested(record), table, scores, list(documents.values()), head)
     written = [result.report, result.figures, result.system_xml]
     system_xml.write_system_xml(result.system_xml, documents, table)

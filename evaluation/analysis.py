@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evaluation import bootstrap
+from evaluation import bootstrap, metrics
 from evaluation.predictions import MERGING
 from inputs import mentions, section_times
 from inputs.labels import LABELS, MERGED_LABELS
@@ -106,10 +106,10 @@ def distances(predictions, documents):
     predictions : predictions.Predictions
     documents : list of data_process_i2b2.Document
     """
-    places = {document.name: _places(document) for document in documents}
+    spans = {document.name: _word_spans(document) for document in documents}
     result = []
     for name, from_id, to_id in zip(predictions.documents, predictions.from_ids, predictions.to_ids):
-        one, other = (places.get(name, {}).get(identifier) for identifier in (from_id, to_id))
+        one, other = (spans.get(name, {}).get(identifier) for identifier in (from_id, to_id))
         if one is None or other is None:
             result.append(None)
         else:
@@ -118,16 +118,16 @@ def distances(predictions, documents):
     return [None if name == SECTION else words for name, words in zip(kinds(predictions, documents), result)]
 
 
-def _places(document):
+def _word_spans(document):
     """{id: (number of its first word, of its last)} of the EVENTs and TIMEX3s of a document."""
     ends = np.array([match.end() for match in re.finditer(r"\S+", document.text)], int)
     sections = {mention.id for mention in document.mentions if mention.tag == "SECTIME"}
-    places = {}
+    spans = {}
     for identifier, (begin, end) in mentions.spans(document).items():
         if identifier not in sections:
             first, last = np.searchsorted(ends, [begin, end - 1], side="right")
-            places[identifier] = (int(first), int(last))
-    return places
+            spans[identifier] = (int(first), int(last))
+    return spans
 
 
 def distance_class(words):
@@ -150,7 +150,7 @@ class Group(NamedTuple):
     cases: int
     pairs: bootstrap.Interval   # accuracy over eight labels
     merged: bootstrap.Interval  # accuracy over three
-    merged_f1: float            # macro F1 over the three
+    merged_f1: float            # macro F1 over those of the three that occur
     commonest: float            # merged accuracy of always answering the group's own commonest merged label
 
 
@@ -178,10 +178,9 @@ def groups(predictions, names, order):
             continue
         cases, pairs, merged = (np.bincount(of_row[chosen & which], minlength=len(documents))
                                 for which in (True, right, merged_gold == merged_predicted))
-        confusion = np.zeros((len(MERGED_LABELS),) * 2, int)
-        np.add.at(confusion, (merged_gold[chosen], merged_predicted[chosen]), 1)
+        confusion = metrics.confusion(merged_gold[chosen], merged_predicted[chosen], len(MERGED_LABELS))
         result.append(Group(name, int(chosen.sum()), bootstrap.share_interval(pairs, cases),
-                            bootstrap.share_interval(merged, cases), bootstrap.macro_f1(confusion),
+                            bootstrap.share_interval(merged, cases), float(metrics.macro_f1(confusion)),
                             float(confusion.sum(axis=1).max() / chosen.sum())))
     return result
 

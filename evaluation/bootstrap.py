@@ -1,25 +1,30 @@
-"""How far the scores of a run depend on which documents happened to be in the test set.
+"""How far the scores of a run depend on which documents happened to be in the test set, and whether two runs differ.
 
-The links of a note are not independent of one another, so whole documents are drawn, with replacement (Efron
-and Tibshirani 1993, An Introduction to the Bootstrap: the unit drawn is the one that is independent). Every
-score is a function of sums over documents - confusion matrices and closure counts - so a resample is a
-weighted sum of these and touches no row.
+The links of a note are not independent of one another, so the unit is the document. For intervals, documents are drawn
+with replacement (Efron and Tibshirani 1993, An Introduction to the Bootstrap). For p-values, documents exchange their
+answers between the two runs (a randomization test: Noreen 1989, Computer-Intensive Methods for Testing Hypotheses; Yeh
+2000, More accurate tests for the statistical significance of result differences). Every score is a function of sums over
+documents, confusion matrices and closure counts, so a resample is a weighted sum of these and touches no row.
 """
 from typing import NamedTuple
 
 import numpy as np
 
+from evaluation import metrics
 from evaluation.predictions import MERGING
 from inputs.labels import LABELS, MERGED_LABELS
 from scoring import closure_counts
 
 RESAMPLES = 1000
 LEVEL = 95  # per cent
+# With fewer documents there are no intervals and p-values. Five documents that all speak for the same run have p = 0.06: no
+# difference, however large, could be told from chance.
+FEWEST_DOCUMENTS = 6
 
 
 class Score(NamedTuple):
     """One of the scores a run is reported by."""
-    key: str    # as in scores.json, with dots
+    key: str    # as in scores.json, with dots; but macro F1 is over the labels that occur, see `scores`
     group: str  # how it is scored
     name: str
 
@@ -49,7 +54,7 @@ class Counts(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """A score, and the range that holds it in 95 of 100 resamples of the documents."""
+    """A score, and the range that holds it in 95 of 100 resamples of the documents; nan to nan with too few documents."""
     value: float
     low: float
     high: float
@@ -104,46 +109,36 @@ def majority_counts(predictions, label_counts):
 
 # ---------------------------------------------------------------------------------------------------- scoring
 
-def scores(of):
+def scores(of, macro_over=metrics.OCCURRING):
     """The scores of counts that are sums over documents.
 
     Parameters
     ----------
     of : Counts, with any leading axes (none for one test set, [resamples] for many).
+    macro_over : the labels that macro F1 is over. metrics.OCCURRING: those that these counts (each resample's own) hold, gold
+        or predicted, so that a model without errors has an F1 of 1 in every resample. metrics.ALL: as in scores.json.
 
     Returns
     -------
     dict
         Score.key -> float array of the leading axes. Where a quotient has no cases it is 0, as in `scoring`.
     """
-    result = dict(_classification("pairs", of.pairs, LABELS),
-                  **_classification("merged", of.merged, MERGED_LABELS))
+    result = dict(_classification("pairs", of.pairs, LABELS, macro_over),
+                  **_classification("merged", of.merged, MERGED_LABELS, macro_over))
     system_found, system_links, gold_found, gold_links = np.moveaxis(of.closure, -1, 0)
-    precision, recall = _ratio(system_found, system_links), _ratio(gold_found, gold_links)
+    precision, recall = metrics.ratio(system_found, system_links), metrics.ratio(gold_found, gold_links)
     result.update({"tempeval.precision": precision, "tempeval.recall": recall,
-                   "tempeval.f1": _ratio(2 * precision * recall, precision + recall)})
+                   "tempeval.f1": metrics.ratio(2 * precision * recall, precision + recall)})
     return {score.key: result[score.key] for score in SCORES}
 
 
-def _classification(prefix, confusion, labels):
-    right = np.diagonal(confusion, axis1=-2, axis2=-1)
-    support, answers = confusion.sum(axis=-1), confusion.sum(axis=-2)
-    total = support.sum(axis=-1)
-    f1 = _ratio(2 * right, support + answers)
-    result = {f"{prefix}.accuracy": _ratio(right.sum(axis=-1), total), f"{prefix}.macro.f1": f1.mean(axis=-1),
-              f"{prefix}.weighted.f1": _ratio((f1 * support).sum(axis=-1), total)}
+def _classification(prefix, confusion, labels, macro_over):
+    f1 = metrics.label_f1(confusion)
+    result = {f"{prefix}.accuracy": metrics.accuracy(confusion),
+              f"{prefix}.macro.f1": metrics.macro_average(f1, confusion, macro_over),
+              f"{prefix}.weighted.f1": metrics.weighted_average(f1, confusion)}
     result.update({f"{prefix}.labels.{label}.f1": f1[..., number] for number, label in enumerate(labels)})
     return result
-
-
-def macro_f1(confusion):
-    """Macro F1 of one confusion matrix."""
-    return float(_classification("", confusion, range(len(confusion)))[".macro.f1"])
-
-
-def _ratio(numerator, denominator):
-    numerator, denominator = np.asarray(numerator, float), np.asarray(denominator, float)
-    return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)
 
 
 def total(of):
@@ -160,13 +155,16 @@ def weights(documents, resamples=RESAMPLES, seed=0):
 
 
 def resampled(of, drawn):
-    """Counts [resamples, ...] of Counts [documents, ...] under `weights`."""
-    return Counts(*(np.tensordot(drawn, array, 1) for array in of))
+    """Counts [resamples, ...] of Counts [documents, ...] under `weights` or `exchanges`."""
+    # Products of floats are far faster than those of integers, and exact for counts.
+    return Counts(*(np.tensordot(np.asarray(drawn, float), np.asarray(array, float), 1) for array in of))
 
 
 def intervals(of):
     """{Score.key: Interval} of Counts per document."""
     values = scores(total(of))
+    if len(of.pairs) < FEWEST_DOCUMENTS:
+        return {key: Interval(float(value), np.nan, np.nan) for key, value in values.items()}
     samples = scores(resampled(of, weights(len(of.pairs))))
     return {key: interval(values[key], samples[key]) for key in values}
 
@@ -180,19 +178,25 @@ def interval(value, samples):
 
 
 def share_interval(hits, cases):
-    """Interval of the share sum(hits) / sum(cases), both per document: int [documents]."""
+    """Interval of the share sum(hits) / sum(cases), both per document: int [documents]; documents without cases do not count."""
     drawn = weights(len(cases))
     with np.errstate(invalid="ignore"):
-        samples = drawn.dot(hits) / drawn.dot(cases)
-        return interval(np.float64(np.sum(hits)) / np.sum(cases), samples)
+        value = np.float64(np.sum(hits)) / np.sum(cases)
+        if np.count_nonzero(cases) < FEWEST_DOCUMENTS:
+            return Interval(float(value), np.nan, np.nan)
+        return interval(value, drawn.dot(hits) / drawn.dot(cases))
 
+
+# ------------------------------------------------------------------------------------------------- two runs
 
 def p_values(first, second, resamples=10000):
-    """Whether two runs on the same documents differ: two-sided p-values from resampling documents jointly.
+    """Whether two runs on the same documents differ: two-sided p-values of a paired randomization test.
 
-    The p-value is twice the share of resamples in which the difference has not the sign of most (ties count
-    against a difference), that is, one minus the level of the widest percentile interval that excludes 0. It
-    is never below 2 / (resamples + 1).
+    If the runs were equally good, each document's answers might as well be the other run's. So documents exchange their counts
+    between the runs, and the difference of the whole score is computed anew, for F1 and closure as for accuracy. The p-value
+    is twice the share of exchanges in which the difference is as far on its side as the one observed. Up to 13 documents every
+    exchange is looked at, and p is exact; with more, `resamples` random ones are, to which the observed one is added, so that
+    p is never below 2 / (resamples + 1).
 
     Parameters
     ----------
@@ -200,14 +204,38 @@ def p_values(first, second, resamples=10000):
 
     Returns
     -------
-    {Score.key: float}
+    {Score.key: float}; nan with fewer than FEWEST_DOCUMENTS documents.
     """
-    drawn = weights(len(first.pairs), resamples)
-    one, other = scores(resampled(first, drawn)), scores(resampled(second, drawn))
-    return {key: _p_value(other[key] - one[key]) for key in one}
+    before, after = scores(total(first)), scores(total(second))
+    documents = len(first.pairs)
+    if documents < FEWEST_DOCUMENTS:
+        return dict.fromkeys(before, np.nan)
+    exact = 2 ** documents <= resamples
+    exchanged = every_exchange(documents) if exact else random_exchanges(documents, resamples)
+    moved = resampled(Counts(*(theirs - ours for ours, theirs in zip(first, second))), exchanged)
+    one = scores(Counts(*(ours + gain for ours, gain in zip(total(first), moved))))
+    other = scores(Counts(*(theirs - gain for theirs, gain in zip(total(second), moved))))
+    return {key: _p_value(after[key] - before[key], other[key] - one[key], exact) for key in before}
 
 
-def _p_value(differences):
-    # Differences that are 0 but for rounding count as 0.
-    below, above = (differences < 1e-12).sum(), (differences > -1e-12).sum()
-    return float(min(1.0, 2.0 * (min(below, above) + 1) / (len(differences) + 1)))
+def every_exchange(documents):
+    """Every way in which documents may be exchanged or not: int [2 ** documents, documents] of 0 and 1, none exchanged first."""
+    return np.arange(2 ** documents)[:, None] >> np.arange(documents) & 1
+
+
+def random_exchanges(documents, resamples, seed=0):
+    """Random ways in which documents are exchanged or not: int [resamples, documents] of 0 and 1."""
+    return np.random.RandomState(seed).randint(2, size=(resamples, documents))
+
+
+def _p_value(observed, differences, exact):
+    # Differences that are equal but for rounding count as equal.
+    cases = min((differences > observed - 1e-12).sum(), (differences < observed + 1e-12).sum())
+    # Among random exchanges the observed one counts as one more; among all of them it is there already.
+    share = cases / len(differences) if exact else (cases + 1) / (len(differences) + 1)
+    return float(min(1.0, 2.0 * share))
+
+
+def p_text(value):
+    """A p-value as people write it; a dash where there is none."""
+    return "-" if np.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -3,7 +3,7 @@ import os
 from typing import NamedTuple
 
 from evaluation import bootstrap, plots, predictions, results
-from evaluation.headline import FEW_DOCUMENTS
+from evaluation.headline import about_intervals, range_text
 from evaluation.report import percent, percent_range
 from scoring import format_table
 from settings import as_text
@@ -15,7 +15,7 @@ from support.paths import ResultFolder
 
 # More runs than this would make lines too long for a terminal; they are shown in several tables.
 RUNS_ABREAST = 2
-# With more runs than this the figure shows the main scores alone.
+# With more runs than this the plot shows the main scores alone.
 RUNS_IN_FULL = 4
 MAIN_SCORES = ("pairs.accuracy", "pairs.macro.f1", "merged.accuracy", "merged.macro.f1", "tempeval.f1")
 
@@ -25,8 +25,14 @@ class Run(NamedTuple):
     name: str            # the folder, as short as tells it from the others
     facts: dict          # what was run: str -> str
     test: tuple          # what tells one test set from another
-    counts: bootstrap.Counts
+    counts: bootstrap.Counts  # of documents in the order of their names
     intervals: dict      # Score.key -> Interval
+    remarks: tuple       # sentences on the corpus tested on, from `test`
+
+    @property
+    def documents(self):
+        """How many test documents there are."""
+        return len(self.counts.pairs)
 
 
 # ---------------------------------------------------------------------------------------------------- reading
@@ -43,8 +49,8 @@ def compare_runs(folders, out):
     ------
     InputError : a folder holds no tested run.
     """
-    places = [place for folder in folders for place in run_folders(folder)]
-    runs = [read_run(place, name) for place, name in zip(places, short_names(places))]
+    folders = [tested for folder in folders for tested in run_folders(folder)]
+    runs = [read_run(folder, name) for folder, name in zip(folders, short_names(folders))]
     differing = differing_facts(runs)
     tests = [significance(runs[0], run) for run in runs[1:]]
     say(format_comparison(runs, differing, tests))
@@ -70,12 +76,12 @@ def run_folders(folder):
 
 
 def short_names(folders):
-    """The folders' paths without what all of them begin with."""
+    """The folders' paths without what all of them begin with; what is not UTF-8 in them is shown by its code."""
     paths = [os.path.abspath(folder) for folder in folders]
     if len(set(paths)) < len(paths):
         raise InputError(f"{max(paths, key=paths.count)} is named twice; give each run once.")
     common = os.path.commonpath([os.path.dirname(path) for path in paths])
-    return [os.path.relpath(path, common) for path in paths]
+    return [os.fsencode(os.path.relpath(path, common)).decode("utf-8", "backslashreplace") for path in paths]
 
 
 def read_run(folder, name):
@@ -83,19 +89,22 @@ def read_run(folder, name):
     result = ResultFolder(folder)
     table = predictions.read(result.predictions)
     record = results.read_run(result)
-    of_documents = bootstrap.counts(table)
-    test = tuple(zip(table.documents, table.tlinks, table.from_ids, table.to_ids, table.gold.tolist()))
-    return Run(name, facts(record), test, of_documents, bootstrap.intervals(of_documents))
+    documents, _ = table.document_rows()
+    by_name = sorted(range(len(documents)), key=documents.__getitem__)
+    of_documents = bootstrap.Counts(*(array[by_name] for array in bootstrap.counts(table)))
+    test = tuple(sorted(zip(table.documents, table.tlinks, table.from_ids, table.to_ids, table.gold.tolist())))
+    return Run(name, facts(record), test, of_documents, bootstrap.intervals(of_documents),
+               tuple(record.get("test", {}).get("remarks", ())))
 
 
 def facts(record):
     """What run.json says that may differ between runs, as text; fingerprints are shortened."""
+    fingerprints = data_facts(record)
     record = results.as_tested(record)
     found = {"recipe": str(record["recipe"])} if "recipe" in record else {}
     found.update((key, as_text(tuple(value) if isinstance(value, list) else value))
                  for key, value in record.get("settings", {}).items())
-    found.update((f"{kind} {name} (SHA-256)", str(digest)[:12]) for kind in ("corpus", "bert")
-                 for name, digest in record.get(kind, {}).items())
+    found.update(fingerprints)
     found.update((f"{name} version", str(version)) for name, version in record.get("versions", {}).items()
                  if name in ("tensorflow", "python", "numpy"))
     train = record.get("train", {})
@@ -108,6 +117,24 @@ def facts(record):
     return found
 
 
+def data_facts(record):
+    """What a run was trained on and tested on: {fact: shortened digest}.
+
+    Training documents are those of `train`, test documents and BERT those of `test`. A file of the BERT that was another one in
+    training is listed with both.
+    """
+    tested = record.get("test", {})
+    corpus = dict(record.get("corpus", {}), **{part: digest for part, digest in tested.get("corpus", {}).items()
+                                               if part.split()[0] == "test"})
+    found = {f"corpus {part}": digest for part, digest in corpus.items()}
+    trained_with = record.get("bert", {})
+    for name, digest in (tested.get("bert") or trained_with).items():
+        found[f"bert {name}"] = digest
+        if trained_with.get(name, digest) != digest:
+            found[f"bert {name} in training"] = trained_with[name]
+    return {f"{fact} (SHA-256)": str(digest)[:12] for fact, digest in found.items()}
+
+
 def differing_facts(runs):
     """(fact, [value of each run, None where unknown]) of what is not the same in all runs."""
     names = dict.fromkeys(name for run in runs for name in run.facts)
@@ -116,30 +143,32 @@ def differing_facts(runs):
 
 
 def significance(first, other):
-    """{Score.key: p-value} of the difference between two runs; None unless tested on the same documents."""
+    """{Score.key: p-value, nan with too few documents} of two runs' difference; None if tested on other documents."""
     return bootstrap.p_values(first.counts, other.counts) if first.test == other.test else None
 
 
 # ---------------------------------------------------------------------------------------------------- showing
 
-def p_text(value):
-    """A p-value as people write it."""
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
 def explanation(runs, tests):
-    """Sentences on what the figures are, and on what cannot be compared."""
-    lines = [f"Intervals: {bootstrap.LEVEL} %, bootstrap over documents."]
+    """Sentences on what the numbers are, and on what cannot be compared."""
+    lines = [about_intervals(documents) for documents in sorted({run.documents for run in runs}, reverse=True)]
     if any(test is not None for test in tests):
-        lines.append(f"p: two-sided, of the difference from {runs[0].name}, documents resampled jointly; not "
-                     "corrected for the number of comparisons.")
+        lines.append(about_p_values(runs[0]))
     lines += [f"{run.name} was tested on other documents or links than {runs[0].name} ({len(run.test)} "
               f"TLINKs, not {len(runs[0].test)}, or other ids or gold labels): no p-value, and its scores "
               "are not comparable."
               for run, test in zip(runs[1:], tests) if test is None]
-    if min(len(run.counts.pairs) for run in runs) < FEW_DOCUMENTS:
-        lines.append("With this few documents intervals and p-values are a rough guide.")
+    lines += [f"{run.name}: {remark}" for run in runs for remark in run.remarks]
     return lines
+
+
+def about_p_values(first):
+    """A sentence on what the p-values of the differences from a run are, or why there are none."""
+    if first.documents < bootstrap.FEWEST_DOCUMENTS:
+        return (f"No p-values: with {first.documents} test documents p could not be below {0.5 ** (first.documents - 1):.2f}, "
+                f"however large the difference; at least {bootstrap.FEWEST_DOCUMENTS} documents are needed.")
+    return (f"p: two-sided, of the difference from {first.name}, documents exchanged at random; not corrected for the number of "
+            "comparisons.")
 
 
 def format_comparison(runs, differing, tests):
@@ -171,10 +200,9 @@ def _format_columns(columns, first):
             rows.append([group] + [""] * (len(header) - 1))
         row = [f"  {score.name}"]
         for (run, test), has in zip(columns, with_p):
-            value, low, high = run.intervals[score.key]
-            row += [f"{value:.4f}", f"{low:.4f} to {high:.4f}"]
+            row += [f"{run.intervals[score.key].value:.4f}", range_text(run.intervals[score.key])]
             if has:
-                row.append("-" if test is None else p_text(test[score.key]))
+                row.append("-" if test is None else bootstrap.p_text(test[score.key]))
         rows.append(row)
     return format_table(header, rows)
 
@@ -198,7 +226,7 @@ def comparison_page(runs, differing, tests):
             if number:
                 test, gain = tests[number - 1], 100 * (interval.value - runs[0].intervals[score.key].value)
                 signed = f"{gain:+.1f}".replace("-", "\N{MINUS SIGN}")
-                row += [dash, dash] if test is None else [signed, p_text(test[score.key])]
+                row += [dash, dash] if test is None else [signed, bootstrap.p_text(test[score.key])]
         rows.append(row)
     shown = [score for score in bootstrap.SCORES if len(runs) <= RUNS_IN_FULL or score.key in MAIN_SCORES]
     lines = [(score.group, score.name, [run.intervals[score.key] for run in runs], None) for score in shown]
@@ -213,7 +241,7 @@ def comparison_page(runs, differing, tests):
                           [[name] + [value or dash for value in values] for name, values in differing])
     else:
         what = page.paragraph("The runs' settings, as far as run.json tells them, are the same.")
-    sizes = [f"{run.name} ({len(run.test):,} TLINKs in {len(run.counts.pairs)} documents)" for run in runs]
+    sizes = [f"{run.name} ({len(run.test):,} TLINKs in {run.documents} documents)" for run in runs]
     lead = page.paragraph(", ".join(sizes), "soft")
     sections = [("scores", "Scores", text + scores), ("settings", "What differs", what)]
     footer = page.paragraph("This page holds no text of any note.")

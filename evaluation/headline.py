@@ -1,7 +1,8 @@
 """The scores a run is reported by: with intervals, and beside always guessing the commonest label."""
 from typing import NamedTuple
 
-from evaluation import bootstrap
+from evaluation import bootstrap, metrics
+from inputs.labels import LABELS
 from scoring import format_table
 
 # Intervals from fewer documents than this are shown with a warning.
@@ -16,6 +17,7 @@ class Headline(NamedTuple):
     merged: str      # and of three
     documents: int
     tlinks: int
+    absent: tuple    # those of LABELS that are neither gold nor predicted, which macro F1 leaves out
 
 
 def of_predictions(predictions, label_counts):
@@ -28,8 +30,32 @@ def of_predictions(predictions, label_counts):
     """
     of_documents = bootstrap.counts(predictions)
     baseline, commonest, merged = bootstrap.majority_counts(predictions, label_counts)
+    occurring = metrics.occurring(bootstrap.total(of_documents).pairs)
     return Headline(bootstrap.intervals(of_documents), bootstrap.scores(bootstrap.total(baseline)),
-                    commonest, merged, len(of_documents.pairs), len(predictions.gold))
+                    commonest, merged, len(of_documents.pairs), len(predictions.gold),
+                    tuple(label for label, occurs in zip(LABELS, occurring) if not occurs))
+
+
+def range_text(interval):
+    """An interval for a terminal; a dash where there is none."""
+    return "-" if interval.low != interval.low else f"{interval.low:.4f} to {interval.high:.4f}"
+
+
+def about_intervals(documents):
+    """A sentence on where the intervals come from, or why there are none."""
+    if documents < bootstrap.FEWEST_DOCUMENTS:
+        return (f"No intervals: {documents} test documents are too few to tell what others would give; at least "
+                f"{bootstrap.FEWEST_DOCUMENTS} are needed.")
+    few = ", a rough guide with so few" if documents < FEW_DOCUMENTS else ""
+    return (f"Intervals: {bootstrap.LEVEL} %, bootstrap over {documents} documents{few}, {bootstrap.RESAMPLES:,} resamples.")
+
+
+def about_macro(head):
+    """A sentence on the labels that a Headline's macro F1 leaves out; "" if it leaves out none."""
+    if not head.absent:
+        return ""
+    return (f"Macro F1 leaves out what is neither gold nor predicted here ({', '.join(head.absent)}); scores.json and scores.txt "
+            "count it as 0.")
 
 
 def as_text(head):
@@ -39,11 +65,9 @@ def as_text(head):
         if score.group != group:
             group = score.group
             rows.append([group, "", "", ""])
-        value, low, high = head.intervals[score.key]
-        rows.append([f"  {score.name}", f"{value:.4f}", f"{low:.4f} to {high:.4f}",
-                     f"{head.baseline[score.key]:.4f}"])
-    few = " (few documents: take them as a rough guide)" if head.documents < FEW_DOCUMENTS else ""
+        interval = head.intervals[score.key]
+        rows.append([f"  {score.name}", f"{interval.value:.4f}", range_text(interval), f"{head.baseline[score.key]:.4f}"])
     baseline = head.commonest + ("" if head.merged == head.commonest else f" (eight labels) or {head.merged} (three)")
     return (format_table(["", "score", f"{bootstrap.LEVEL} % interval", "baseline"], rows)
-            + f"\n\nIntervals: bootstrap over {head.documents} documents, {bootstrap.RESAMPLES} "
-              f"resamples{few}. Baseline: always {baseline}, the commonest in training.")
+            + f"\n\n{about_intervals(head.documents)} Baseline: always {baseline}, the commonest in training."
+            + (f"\n{about_macro(head)}" if head.absent else ""))

@@ -1,4 +1,4 @@
-"""The figures of a report, as PNG. They hold scores and labels; no text of any note.
+"""The plots of a report, as PNG. They hold scores and labels; no text of any note.
 
 Each is drawn for a column about 360 to 500 pixels wide, so that its text is readable on a phone and on paper.
 """
@@ -52,11 +52,10 @@ def _matplotlib():
 
 def _home_is_writable():
     home = os.path.expanduser("~")
-    places = [os.environ.get(variable) or os.path.join(home, place)
-              for variable, place in (("XDG_CONFIG_HOME", ".config"), ("XDG_CACHE_HOME", ".cache"))]
+    folders = [os.environ.get(variable) or os.path.join(home, name)
+               for variable, name in (("XDG_CONFIG_HOME", ".config"), ("XDG_CACHE_HOME", ".cache"))]
     # A folder that is not there yet is made by matplotlib, if the one that would hold it can be written.
-    return all(
-        os.access(place if os.path.isdir(place) else os.path.dirname(place), os.W_OK) for place in places)
+    return all(os.access(folder if os.path.isdir(folder) else os.path.dirname(folder), os.W_OK) for folder in folders)
 
 
 def _temporary_cache():
@@ -67,7 +66,18 @@ def _temporary_cache():
     return folder
 
 
-# ---------------------------------------------------------------------------------------------------- figures
+def drawable(text):
+    """Text of any kind, a folder's name say, as matplotlib draws it letter by letter.
+
+    What stands between two $ is no formula, and a character that the font lacks is shown by its code, as `\\u4e2d`.
+    """
+    from matplotlib import font_manager
+    font = font_manager.get_font(font_manager.findfont(LOOK["font.family"]))
+    shown = "".join(letter if font.get_char_index(ord(letter)) else ascii(letter)[1:-1] for letter in text)
+    return shown.replace("$", r"\$")
+
+
+# ------------------------------------------------------------------------------------------------------ plots
 
 def intervals(rows):
     """Scores with their intervals, one line each, and a mark for the baseline.
@@ -92,20 +102,20 @@ def runs_intervals(rows, names):
     # A run beyond the last colour begins the colours anew, with another mark.
     looks = [(colours[number % len(colours)], "osD^v"[number // len(colours) % 5])
              for number in range(len(names))]
-    places, labels, place, group = [], [], 0.0, None
+    positions, labels, position, group = [], [], 0.0, None
     step = 1.0 if len(names) == 1 else 0.5 + 0.45 * len(names)
     headings = []
     for row in rows:
         if row[0] != group:
             group = row[0]
-            headings.append((place, group))
-            place += 0.45 + step / 2
-        places.append(place)
+            headings.append((position, group))
+            position += 0.45 + step / 2
+        positions.append(position)
         labels.append(row[1])
-        place += step
-    with drawing(0.75 + 0.25 * place + 0.2 * len(names)) as (figure, png):
+        position += step
+    with drawing(0.75 + 0.25 * position + 0.2 * len(names)) as (figure, png):
         axes = figure.add_subplot(111)
-        for where, (_, _, of_runs, baseline) in zip(places, rows):
+        for where, (_, _, of_runs, baseline) in zip(positions, rows):
             for number, interval in enumerate(of_runs):
                 if interval is None:
                     continue
@@ -120,22 +130,26 @@ def runs_intervals(rows, names):
         for at, text in headings:
             axes.text(0.01, at, text, fontweight="bold", fontsize=9, va="center",
                       transform=axes.get_yaxis_transform())
-        axes.set_yticks(places)
+        axes.set_yticks(positions)
         axes.set_yticklabels(labels)
-        axes.set_ylim(place - step / 2 + 0.2, -0.6)
+        axes.set_ylim(position - step / 2 + 0.2, -0.6)
         axes.set_xlim(0, 100)
         axes.set_xlabel("per cent")
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x")
         handles = [axes.plot([], [], f"{mark}-", color=colour, linewidth=2.2, markersize=5.5,
-                             label=name or "this run, 95 % interval")[0]
+                             label="this run, 95 % interval" if name is None else "a run")[0]
                    for (colour, mark), name in zip(looks, names)]
         if any(row[3] is not None for row in rows):
             handles.append(
                 axes.plot([], [], "|", color=GREY, markersize=11, markeredgewidth=2,
                           label="always the commonest label")[0])
-        axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.4, 1.0),
-                    ncol=1 if len(names) > 1 else 2, handletextpad=0.5, columnspacing=1.2, borderaxespad=0.2)
+        legend = axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.4, 1.0),
+                             ncol=1 if len(names) > 1 else 2, handletextpad=0.5, columnspacing=1.2, borderaxespad=0.2)
+        # Put in afterwards, since matplotlib leaves labels that begin with _ out of a legend.
+        for entry, name in zip(legend.get_texts(), names):
+            if name is not None:
+                entry.set_text(drawable(name))
     return png[0]
 
 
@@ -151,12 +165,12 @@ def label_bars(labels, per_label):
         axes = figure.add_subplot(111)
         for number, (key, name, colour) in enumerate(
             (("precision", "precision", "#9CC9E5"), ("recall", "recall", "#F3CF80"), ("f1", "F1", BLUE))):
-            places = np.arange(len(labels)) + (number - 1) * 0.27
+            positions = np.arange(len(labels)) + (number - 1) * 0.27
             values = [100 * per_label[label][key] for label in labels]
-            axes.barh(places, values, height=0.25, color=colour, label=name)
+            axes.barh(positions, values, height=0.25, color=colour, label=name)
             if key == "f1":
-                for place, value in zip(places, values):
-                    axes.text(value + 1.2, place, f"{value:.0f}", va="center", fontsize=8)
+                for position, value in zip(positions, values):
+                    axes.text(value + 1.2, position, f"{value:.0f}", va="center", fontsize=8)
         axes.set_yticks(range(len(labels)))
         axes.set_yticklabels([f"{label}\n{per_label[label]['support']:,}" for label in labels], fontsize=8.5)
         axes.set_ylim(len(labels) - 0.45, -0.55)
@@ -288,11 +302,12 @@ def group_bars(groups, upright):
         for number, (of, name, colour) in enumerate(
             (("merged", "three labels", BLUE), ("pairs", "eight labels", "#9CC9E5"))):
             found = [getattr(group, of) for group in groups]
-            places = np.arange(len(groups)) + (number - 0.5) * 0.38
-            bars.append(draw(places, [100 * interval.value for interval in found], color=colour, label=name,
+            positions = np.arange(len(groups)) + (number - 0.5) * 0.38
+            bars.append(draw(positions, [100 * interval.value for interval in found], color=colour, label=name,
                              **{thickness: 0.35}))
-            lines(places, [100 * interval.low for interval in found],
-                  [100 * interval.high for interval in found], color="#1b1f24", linewidth=1.2)
+            low, high = (100 * np.array([getattr(interval, end) for interval in found]) for end in ("low", "high"))
+            known = ~np.isnan(low)
+            lines(positions[known], low[known], high[known], color="#1b1f24", linewidth=1.2)
         for number, group in enumerate(groups):
             along = [number - 0.4, number + 0.02], [100 * group.commonest] * 2
             axes.plot(*(along if upright else along[::-1]), color=RED, linewidth=2, clip_on=False)
@@ -341,28 +356,29 @@ def beside(rows):
     rows : list of (group, name, bootstrap.Interval, whether it is a published score, without a width, whether that was
         computed by another rule, which is drawn hatched).
     """
-    places, place, group, headings = [], 0.0, None, []
+    positions, position, group, headings = [], 0.0, None, []
     for row in rows:
         if row[0] != group:
             group = row[0]
-            headings.append((place, group))
-            place += 0.9
-        places.append(place)
-        place += 1.0
-    with drawing(0.5 + 0.26 * place) as (figure, png):
+            headings.append((position, group))
+            position += 0.9
+        positions.append(position)
+        position += 1.0
+    with drawing(0.5 + 0.26 * position) as (figure, png):
         axes = figure.add_subplot(111)
-        for at, (_, _, interval, published, other_rule) in zip(places, rows):
+        for at, (_, _, interval, published, other_rule) in zip(positions, rows):
             axes.barh(at, 100 * interval.value, height=0.7, color=ORANGE if published else BLUE,
                       hatch="///" if other_rule else None, edgecolor="white" if other_rule else None)
             if not published:
                 axes.plot([100 * interval.low, 100 * interval.high], [at, at], color="#1b1f24", linewidth=1.4)
-            axes.text(100 * interval.high + 1.5, at, f"{100 * interval.value:.1f}", va="center", fontsize=8.5)
+            end = 100 * np.fmax(interval.high, interval.value)  # of the bar where there is no interval
+            axes.text(end + 1.5, at, f"{100 * interval.value:.1f}", va="center", fontsize=8.5)
         for at, text in headings:
             axes.text(0.01, at, text, fontweight="bold", fontsize=9, va="center",
                       transform=axes.get_yaxis_transform())
-        axes.set_yticks(places)
+        axes.set_yticks(positions)
         axes.set_yticklabels([row[1] for row in rows])
-        axes.set_ylim(place - 0.4, -0.6)
+        axes.set_ylim(position - 0.4, -0.6)
         axes.set_xlim(0, 108)
         axes.set_xticks(range(0, 101, 20))
         axes.set_xlabel("per cent")

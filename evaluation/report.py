@@ -1,4 +1,4 @@
-"""`report.html`: a run on one page that opens without a network, and its figures as PNG.
+"""`report.html`: a run on one page that opens without a network, and its plots as PNG.
 
 Nothing here comes from a note but ids, names of documents and counts.
 """
@@ -6,11 +6,12 @@ import os
 
 from evaluation import analysis, bootstrap, plots
 from evaluation.curves import read_curves
-from evaluation.headline import FEW_DOCUMENTS
+from evaluation.headline import FEW_DOCUMENTS, about_intervals, about_macro
 from evaluation.published import BESIDE, PUBLISHED, TEST_DOCUMENTS, TEST_TLINKS, are_comparable
 from inputs.labels import LABELS, MERGED_LABELS
+from inputs.views import view_of
 from scoring import AVERAGES, FIGURES
-from settings import as_text
+from settings import Settings, as_text
 from support import html_page as page
 from support.files import write_atomically
 
@@ -28,7 +29,7 @@ GROUP_HEADER = ["links", "accuracy, eight labels", "95 % interval", "accuracy, t
 
 
 def write_report(result, record, predictions, scores, documents, head):
-    """Write report.html and the figures into a result folder.
+    """Write report.html and the plots into a result folder.
 
     Parameters
     ----------
@@ -50,11 +51,11 @@ def write_report(result, record, predictions, scores, documents, head):
         ("curves", "Training", _curves_section(drawn, read_curves(result.tensorboard), record)),
         ("calibration", "Calibration", _calibration_section(drawn, predictions)),
         ("kinds", "Kinds of link", _kinds_section(drawn, predictions, kinds)),
-        ("distance", "Distance", _distance_section(drawn, predictions, documents, kinds)),
+        ("distance", "Distance", _distance_section(drawn, predictions, documents, kinds, record)),
         ("errors", "Confident errors", _errors_section(drawn, predictions, kinds)),
         ("settings", "Settings", _settings_section(record)),
     ]
-    write_figures(result.figures, drawn.images)
+    write_plots(result.figures, drawn.images)
     write_atomically(result.report, page.page("BERT-CNN on temporal relations", _lead(head, record), sections,
                                               FOOTER))
 
@@ -65,7 +66,8 @@ def _lead(head, record):
     return (page.paragraph(f"{head.tlinks:,} TLINKs in {head.documents} test documents, recipe {recipe}, "
                            f"tested {ended}.", "soft")
             + page.paragraph("This page holds no text of any note; documents and links are named by "
-                             "id.", "soft"))
+                             "id.", "soft")
+            + "".join(map(page.note, record.get("test", {}).get("remarks", []))))
 
 
 FOOTER = page.paragraph(
@@ -74,7 +76,7 @@ FOOTER = page.paragraph(
     "Rumshisky, Uzuner 2013, the 2012 i2b2 challenge.")
 
 
-def write_figures(folder, images):
+def write_plots(folder, images):
     """Write {name: PNG}, and remove what an earlier report drew and this one does not."""
     if os.path.isdir(folder):
         for name in os.listdir(folder):
@@ -85,13 +87,13 @@ def write_figures(folder, images):
 
 
 class Drawn:
-    """Collects the figures of a page, which are also kept as files."""
+    """Collects the plots of a page, which are also kept as files."""
 
     def __init__(self):
         self.images = {}
 
     def add(self, name, png, alternative, caption):
-        """Keep a figure under a file name; returns its HTML."""
+        """Keep a plot under a file name; returns its HTML."""
         self.images[name] = png
         return page.figure(png, alternative, caption)
 
@@ -102,25 +104,27 @@ def percent(value):
 
 
 def percent_range(interval):
-    """An interval in per cent: 61.9 to 66.0, with an en dash."""
-    return f"{percent(interval.low)}{DASH}{percent(interval.high)}"
+    """An interval in per cent: 61.9 to 66.0, with an en dash; a dash alone where there is none."""
+    return DASH if interval.low != interval.low else f"{percent(interval.low)}{DASH}{percent(interval.high)}"
 
 
 # --------------------------------------------------------------------------------------------------- sections
 
 def _headline_section(drawn, head):
+    with_intervals = head.documents >= bootstrap.FEWEST_DOCUMENTS
     main = (("pairs.accuracy", "accuracy, eight labels"), ("merged.accuracy", "accuracy, three labels"),
             ("tempeval.f1", "temporal closure F1"))
     key = page.key_figures([
-        (f"{percent(head.intervals[name].value)} %", title, "95 % interval "
-                                                            f"{percent_range(head.intervals[name])}")
-        for name, title in main])
+        (f"{percent(head.intervals[name].value)} %", title,
+         f"95 % interval {percent_range(head.intervals[name])}" if with_intervals else "") for name, title in main])
+    how = (f"The 95 % intervals come from {bootstrap.RESAMPLES:,} resamples of the {head.documents} documents; links of one "
+           "note are not independent, so documents are drawn, not links. " if with_intervals else "")
     text = page.paragraph(
-        f"Three ways of scoring the same predictions. The 95 % intervals come from {bootstrap.RESAMPLES:,} "
-        f"resamples of the {head.documents} documents; links of one note are not independent, so documents "
-        f"are drawn, not links. The baseline answers {head.commonest} to everything (eight labels) or "
-        f"{head.merged} (three), the commonest labels in training.")
-    if head.documents < FEW_DOCUMENTS:
+        f"Three ways of scoring the same predictions. {how}The baseline answers {head.commonest} to everything (eight labels) or "
+        f"{head.merged} (three), the commonest labels in training. {about_macro(head)}")
+    if not with_intervals:
+        text += page.note(about_intervals(head.documents))
+    elif head.documents < FEW_DOCUMENTS:
         text += page.note(f"There are only {head.documents} test documents: intervals from so few are a "
                           "rough guide and tend to be too narrow.")
     rows, group = [], None
@@ -272,18 +276,28 @@ def _kinds_section(drawn, predictions, kinds):
     return text + page.figures(chart) + _group_table("Scores by kind of link, in per cent", "kind", groups)
 
 
-def _distance_section(drawn, predictions, documents, kinds):
+def about_distance(settings):
+    """A sentence on what the model's input tells of how far apart two mentions are.
+
+    Parameters
+    ----------
+    settings : dict, those of run.json; {} where it has none, and then nothing is said.
+    """
+    known = {key: value for key, value in settings.items() if key in Settings._fields}
+    return view_of(Settings(**known)).about_distance() if known else ""
+
+
+def _distance_section(drawn, predictions, documents, kinds, record):
     words = analysis.distances(predictions, documents)
     classes = [analysis.SECTION if kind == analysis.SECTION else analysis.distance_class(count)
                for kind, count in zip(kinds, words)]
     groups = analysis.groups(predictions, classes, analysis.DISTANCE_CLASSES)
-    text = ("By the number of words between the two mentions. The model is given the words of the mentions "
-            "and the beginning of the note, up to its sequence length, but not where in the note the "
-            f"mentions are. Links to section times ({classes.count(analysis.SECTION):,}) have no distance")
+    sentences = ["By the number of words between the two mentions.", about_distance(record.get("settings", {})),
+                 f"Links to section times ({classes.count(analysis.SECTION):,}) have no distance"]
     unknown = classes.count(analysis.UNKNOWN)
     if unknown:
-        text += f"; {unknown:,} more have a mention without usable offsets"
-    text = page.paragraph(f"{text}.")
+        sentences[-1] += f"; {unknown:,} more have a mention without usable offsets"
+    text = page.paragraph(" ".join(filter(None, sentences)) + ".")
     if not groups:
         return text + page.note("No link of these documents has a distance.")
     chart = drawn.add("distance", plots.group_bars(groups, upright=True),
@@ -319,7 +333,7 @@ def _errors_section(drawn, predictions, kinds):
 
 def _settings_section(record):
     def plain(part):
-        return {key.replace("_", " "): value for key, value in part.items() if not isinstance(value, dict)}
+        return {key.replace("_", " "): value for key, value in part.items() if not isinstance(value, (dict, list))}
     settings = {key: as_text(tuple(value) if isinstance(value, list) else value)
                 for key, value in record.get("settings", {}).items()}
     test = record.get("test", {})

@@ -94,6 +94,13 @@ class AroundMentions:
         digest.add(*(part for example in examples for part in (example.document, example.from_id, example.to_id, example.label)))
         return digest.hexadecimal()
 
+    def about_distance(self):
+        """With `mention_types`, how much lies between the mentions; else only what the text itself shows."""
+        text = f"The model is given the text around both mentions, {self._settings.context} word pieces on each side, "
+        if self._settings.mention_types:
+            return text + "and how many word pieces, sentences and mentions lie between them, in powers of two, and their order."
+        return text + "but not how far apart they are where these two parts of the note do not meet."
+
     def make(self, documents, examples, tokenizer):
         """Features of the examples; see `make_features`."""
         return make_features(documents, examples, tokenizer)

@@ -65,6 +65,12 @@ class HeadOfNote:
             digest.add(example.target, notes[example.context], example.label)
         return digest.hexadecimal()
 
+    @staticmethod
+    def about_distance():
+        """Nothing."""
+        return ("The model is given the words of the mentions and the beginning of the note, up to its sequence length, but not "
+                "where in the note the mentions are.")
+
     def make(self, documents, examples, tokenizer):
         """Features of the examples; see `make_features`."""
         return make_features(examples, tokenizer, self._settings.seq_length)

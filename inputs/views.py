@@ -14,6 +14,7 @@ view there is. To add one, write its module, and put the class into VIEWS. What 
     full_batch(count, vocab_size)           a batch of random word pieces of the usual length, to measure with
     input_shapes()                          the shapes of a batch's arrays but `label_ids`, None where they vary
     pool(layer_outputs, convolved, inputs)  in the graph: what the classifier reads of each example
+    about_distance()                        a sentence for the report: what it tells of how far apart two mentions are
 """
 from inputs.around_mentions import AroundMentions
 from inputs.head_of_note import HeadOfNote

@@ -44,7 +44,8 @@ OPPOSITE = {BEFORE: AFTER, AFTER: BEFORE, OVERLAP: OVERLAP}
 TIME_LIMIT = 60.0
 
 
-P_VALUES = "p: of the difference from the scores to the left; two-sided, bootstrap over documents."
+P_VALUES = ("p: of the difference from the scores to the left; two-sided, paired randomization test over documents; none below "
+            f"{bootstrap.FEWEST_DOCUMENTS} of them.")
 
 
 class Solution(NamedTuple):
@@ -325,7 +326,7 @@ def effect(table):
     rows = []
     for score in bootstrap.SCORES:
         old, *new = (f"{of_stage[score.key]:.4f}" for of_stage in scores)
-        compared = zip(new, (f"{of_pair[score.key]:.4f}" for of_pair in p_values))
+        compared = zip(new, (bootstrap.p_text(of_pair[score.key]) for of_pair in p_values))
         rows.append([f"{score.group}: {score.name}", old] + [cell for cells in compared for cell in cells])
     changed = [one.changed for one in revisions if one.changed]
     summed = int((MERGING[merged] != MERGING[table.predicted]).sum())

@@ -11,10 +11,9 @@ import time
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.metrics import confusion_matrix, f1_score
 
 import text_model
-from evaluation import plots
+from evaluation import metrics, plots
 from inputs import batching
 from inputs.features import unique_rows
 from inputs.labels import LABELS
@@ -42,7 +41,7 @@ def figures(logits, label_ids):
     """Figures of logits [examples, 8] against label ids [examples]."""
     loss = -text_model.log_probabilities(logits)[np.arange(len(label_ids)), label_ids].mean()
     predicted = logits.argmax(axis=1)
-    macro_f1 = f1_score(label_ids, predicted, average="macro", zero_division=0)
+    macro_f1 = metrics.macro_f1(metrics.confusion(label_ids, predicted, len(LABELS)))
     return Figures(float(loss), float((predicted == label_ids).mean()), float(macro_f1))
 
 
@@ -192,7 +191,7 @@ class TrainingProtocol(tf.train.SessionRunHook):
                 lambda prefix: self.best_saver.save(session, prefix, write_meta_graph=False, write_state=False),
                 self._result.best)
         self._curves.add("validation", self._step, dict(dev._asdict(), score=score))
-        confusion = confusion_matrix(self._dev.label_ids, logits.argmax(axis=1), labels=range(len(LABELS)))
+        confusion = metrics.confusion(self._dev.label_ids, logits.argmax(axis=1), len(LABELS))
         self._curves.add_image("validation", self._step, "confusion_matrix", plots.confusion(LABELS, confusion))
         self._curves.flush()
         self._progress.say(f"step {self._step}: dev loss {dev.loss:.4f}, accuracy {dev.accuracy:.4f}, "

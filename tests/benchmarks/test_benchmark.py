@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 import benchmark
+import scoring
 from benchmarks import race
 from helpers import run, settings
 from inputs.head_of_note import Features
 from settings import Settings, settings_for
+from support import paths
 
 ARGUMENTS = ("--size", "tiny", "--steps", 2)
 
@@ -90,6 +92,21 @@ def test_two_recipes_race_on_the_same_dev_documents(corpus, bert, tmp_path):
             scores = json.loads((tmp_path / recipe / f"seed-{seed}" / "scores.json").read_text(encoding="utf-8"))
             assert f"{100 * scores['pairs']['accuracy']:.1f}" in first.stdout
     assert "TLINKs per second in `test`" in first.stdout and "paper's best dev accuracy" in first.stdout
+
+
+def test_macro_f1_of_a_race_is_over_the_labels_that_occur_in_gold_or_prediction(tmp_path, monkeypatch):
+    predicted = ["BEFORE", "BEFORE", "OVERLAP", "AFTER"]
+    rows = [scoring.Prediction("1", f"TL{row}", "E0", f"E{row + 1}", gold, label)
+            for row, (gold, label) in enumerate(zip(["BEFORE", "BEFORE", "OVERLAP", "OVERLAP"], predicted))]
+    result = paths.ResultFolder(str(tmp_path))
+    (tmp_path / "scores.json").write_text(json.dumps(scoring.scores(rows)))
+    (tmp_path / "run.json").write_text(json.dumps({"test": {"predict_seconds": 1.0}}))
+    one = np.array([1]), np.array([0.5])
+    monkeypatch.setattr(race, "read_curves", lambda folder: {"training": {"examples_per_second": one},
+                                                             "validation": {"accuracy": one}})
+    racer = race.read(result)
+    # BEFORE 1, OVERLAP 2/3, and AFTER, which is predicted and never gold, 0; the other five do not occur.
+    assert racer.macro_f1 == racer.merged_macro_f1 == pytest.approx((1 + 2 / 3 + 0) / 3)
 
 
 def test_time_until_an_accuracy_is_that_of_the_steps_before_it():

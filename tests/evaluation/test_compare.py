@@ -1,24 +1,26 @@
 """`compare`: runs side by side."""
+import contextlib
 import html
 import json
 import re
+import warnings
 
 import numpy as np
 import pytest
 
 from data_process_i2b2 import Example
-from evaluation import compare, predictions
+from evaluation import compare, plots, predictions
 from evaluation.results import predictions_tsv
 from helpers import run
 from inputs.labels import LABELS
 from support.errors import InputError
 
 
-def result_folder(folder, skill, seed=0, rows=400, name="D", **changes):
-    """A result folder as `test` leaves it: a classifier of some skill on 20 documents."""
+def result_folder(folder, skill, seed=0, rows=400, name="D", documents=20, **changes):
+    """A result folder as `test` leaves it: a classifier of some skill on some documents."""
     random = np.random.RandomState(7)
     examples = [
-        Example(f"{name}{row % 20}_TL{row}", "a b", "a b", LABELS[random.randint(8)], f"{name}{row % 20}",
+        Example(f"{name}{row % documents}_TL{row}", "a b", "a b", LABELS[random.randint(8)], f"{name}{row % documents}",
                 f"TL{row}", f"E{random.randint(30)}", f"E{random.randint(30, 60)}") for row in range(rows)
     ]
     logits = np.random.RandomState(seed).normal(size=(rows, 8))
@@ -80,6 +82,76 @@ def test_equal_runs_do_not_differ(tmp_path, capsys):
         line.split()[-1]
         for line in printed.split("\n") if line.startswith("  ") and line.split()[-1] != "p"
     } == {"1.000"}
+
+
+def test_below_six_documents_there_is_no_p_and_no_interval_and_it_says_why(tmp_path, capsys):
+    folders = [str(result_folder(tmp_path / name, skill, documents=5)) for name, skill in (("a", 1.0), ("b", 4.0))]
+    compare.compare_runs(folders, str(tmp_path / "out.html"))
+    printed, page = capsys.readouterr().out, (tmp_path / "out.html").read_text(encoding="utf-8")
+    row = next(line for line in printed.split("\n") if line.startswith("  accuracy")).split()
+    assert row[2] == "-" and row[4:] == ["-", "-"] and float(row[3]) > float(row[1])
+    for text in (printed, page):
+        assert "No p-values: with 5 test documents p could not be below 0.06" in text and "No intervals: 5" in text
+        assert "nan" not in re.sub('base64,[^"]*', "", text)
+    gain = re.search(r'accuracy</th>(?:<td class="n">[^<]*</td>){4}<td class="n">([^<]*)</td><td class="n">([^<]*)<', page)
+    assert float(gain.group(1)) > 10 and gain.group(2) == "-", "the difference itself is shown"
+
+
+def test_the_order_of_the_rows_of_predictions_does_not_matter(tmp_path):
+    first = result_folder(tmp_path / "a", 1.0)
+    second = result_folder(tmp_path / "b", 1.2, seed=1)
+    kept = [compare.read_run(str(folder), "x") for folder in (first, second)]
+    header, *rows = (second / "predictions.tsv").read_text().rstrip("\n").split("\n")
+    (second / "predictions.tsv").write_text("\n".join([header] + sorted(rows)) + "\n")
+    again = compare.read_run(str(second), "x")
+    expected, found = compare.significance(*kept), compare.significance(kept[0], again)
+    for key in ("pairs.accuracy", "pairs.macro.f1", "merged.weighted.f1"):
+        assert found[key] == expected[key] and again.intervals[key] == kept[1].intervals[key], key
+
+
+def test_corpora_and_berts_are_those_tested_on(tmp_path):
+    record = json.loads((result_folder(tmp_path / "a", 1.0, rows=20) / "run.json").read_text())
+    record["test"] = {"corpus": {"train": "d" * 64, "test": "e" * 64}, "bert": {"vocab.txt": "f" * 64}}
+    found = compare.facts(record)
+    assert found["corpus train (SHA-256)"] == "a" * 12, "what the model learnt from"
+    assert found["corpus test (SHA-256)"] == "e" * 12, "what it was tested on"
+    assert found["bert vocab.txt (SHA-256)"] == "f" * 12 and found["bert vocab.txt in training (SHA-256)"] == "c" * 12
+    del record["test"]
+    assert compare.facts(record)["corpus test (SHA-256)"] == "b" * 12
+    assert "bert vocab.txt in training (SHA-256)" not in compare.facts(record)
+
+
+NAMES = ["$x$", "_x", "\u4e2d\u6587", "a$^$", "tab\tand\nline", b"caf\xe9".decode("utf-8", "surrogateescape")]
+
+
+def test_any_name_of_a_folder_is_drawn_as_it_is(tmp_path, monkeypatch):
+    drawn = []
+    drawing = plots.drawing
+
+    @contextlib.contextmanager
+    def watched(height):
+        with drawing(height) as (figure, png):
+            yield figure, png
+            drawn.append([entry.get_text() for entry in figure.axes[0].get_legend().get_texts()])
+
+    monkeypatch.setattr(plots, "drawing", watched)
+    for name in NAMES:
+        result_folder(tmp_path / name, 1.0, rows=60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compare.compare_runs([str(tmp_path / name) for name in NAMES], str(tmp_path / "out.html"))
+    from matplotlib import cbook
+    assert not any(cbook.is_math_text(entry) for entry in drawn[0])
+    assert [entry.replace(r"\$", "$") for entry in drawn[0]] == [
+        "$x$", "_x", r"\u4e2d\u6587", "a$^$", r"tab\tand\nline", r"caf\xe9"]
+    assert "\u4e2d\u6587" in (tmp_path / "out.html").read_text(encoding="utf-8"), "the tables have the letters"
+
+
+def test_names_that_matplotlib_would_take_for_something_else_are_no_error(tmp_path):
+    for name in NAMES[:4]:
+        result_folder(tmp_path / name, 1.0, rows=60)
+    finished = run("run_i2b2.py", "compare", *NAMES[:4], cwd=tmp_path)
+    assert finished.stderr == "" and (tmp_path / "compare.html").is_file()
 
 
 def test_many_runs_and_folders_of_seeds(tmp_path, capsys):

@@ -12,10 +12,11 @@ import pytest
 import scoring
 from browser import browse
 from data_process_i2b2 import Document, Mention
-from evaluation import analysis, bootstrap, headline, predictions, published, report, seeds
+from evaluation import analysis, bootstrap, headline, metrics, predictions, published, report, seeds
 from evaluation.results import predictions_tsv
 from helpers import corpus_of, files_below, made_up, run, settings
 from inputs.labels import LABELS, MERGED_LABELS
+from settings import settings_for
 from support.errors import InputError
 from support.paths import ResultFolder
 
@@ -62,7 +63,7 @@ def test_a_damaged_predictions_file_is_refused(change, words, tmp_path):
 ])
 def test_scores_from_sums_are_those_of_scoring(options):
     rows = table(**options)
-    found = bootstrap.scores(bootstrap.total(bootstrap.counts(rows)))
+    found = bootstrap.scores(bootstrap.total(bootstrap.counts(rows)), metrics.ALL)
     records = [
         scoring.Prediction(*cells, LABELS[gold], LABELS[predicted])
         for *cells, gold, predicted in zip(*rows[:6])
@@ -390,6 +391,34 @@ def test_a_run_without_curves_says_so(tmp_path):
     curves = re.search(r'<section id="curves".*?</section>', page, re.DOTALL).group(0)
     assert "no training curves" in curves and "<img" not in curves
     assert "27,735" in page, "the note that these are not the test documents of the published figures"
+
+
+@pytest.mark.parametrize("options, words, not_words", [
+    ([], "the beginning of the note", "around both mentions"),
+    (["context=6", "mention_types=true"], "6 word pieces on each side, and how many word pieces", "beginning of the note"),
+    (["context=24"], "24 word pieces on each side, but not how far apart", "beginning of the note")])
+def test_the_report_tells_what_the_recipe_at_hand_does_with_distance(options, words, not_words, tmp_path):
+    rows = predictions.of_examples(*made_up(rows=60))
+    scores = scoring.scores([scoring.Prediction(*cells, LABELS[gold], LABELS[predicted])
+                             for *cells, gold, predicted in zip(*rows[:6])])
+    record = json.loads(json.dumps({"settings": settings_for("paper", options)._asdict(), "test": {"remarks": ["A & remark."]}}))
+    report.write_report(ResultFolder(str(tmp_path)), record, rows, scores, [note(name=f"D{number}") for number in range(7)],
+                        headline.of_predictions(rows, np.ones(8, int)))
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    section = re.search(r'<section id="distance".*?</section>', page, re.DOTALL).group(0)
+    assert words in section and not_words not in section
+    assert page.index("A &amp; remark.") < page.index("<main>")
+
+
+def test_a_report_on_few_documents_has_no_intervals_and_says_why(tmp_path, recwarn):
+    rows = predictions.of_examples(*made_up(rows=60, documents=3))
+    scores = scoring.scores([scoring.Prediction(*cells, LABELS[gold], LABELS[predicted])
+                             for *cells, gold, predicted in zip(*rows[:6])])
+    report.write_report(ResultFolder(str(tmp_path)), {}, rows, scores, [note(name=f"D{number}") for number in range(3)],
+                        headline.of_predictions(rows, np.ones(8, int)))
+    page = re.sub('base64,[^"]*', "", (tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "No intervals: 3 test documents are too few" in page and "nan" not in page
+    assert "resamples of the" not in page and not recwarn.list
 
 
 def test_names_from_the_corpus_are_text_and_not_markup(tmp_path):

@@ -1,0 +1,66 @@
+"""Accuracy and F1 of confusion matrices. Every macro average of the program is computed here.
+
+A confusion matrix is int [..., labels, labels], rows gold, columns predicted; any leading axes, of resamples say, are kept.
+"""
+import numpy as np
+
+# The labels that a macro average is over. OCCURRING is the right one: a label that is neither gold nor predicted says nothing
+# of a model. ALL, where such a label counts as 0, is that of scores.json, which means the same eight labels on every test set.
+OCCURRING, ALL = "occurring", "all"
+
+
+def confusion(gold, predicted, count):
+    """Confusion matrix of two int [rows], each below `count`: int [count, count]."""
+    matrix = np.zeros((count, count), int)
+    np.add.at(matrix, (gold, predicted), 1)
+    return matrix
+
+
+def accuracy(matrix):
+    """Share of the cases on the diagonal: float [...]."""
+    return ratio(np.trace(matrix, axis1=-2, axis2=-1), matrix.sum(axis=(-2, -1)))
+
+
+def label_f1(matrix):
+    """F1 of each label: float [..., labels]; 0 for a label that does not occur."""
+    right = np.diagonal(matrix, axis1=-2, axis2=-1)
+    return ratio(2 * right, matrix.sum(axis=-1) + matrix.sum(axis=-2))
+
+
+def macro_f1(matrix, over=OCCURRING):
+    """Mean of the labels' F1: float [...]; `over` as in `macro_average`."""
+    return macro_average(label_f1(matrix), matrix, over)
+
+
+def macro_average(values, matrix, over=OCCURRING):
+    """Mean of the values of labels.
+
+    Parameters
+    ----------
+    values : float [..., labels], F1 say; 0 for a label that does not occur.
+    matrix : the confusion matrix that they come from.
+    over : OCCURRING, the labels that are gold or predicted anywhere in the matrix, or ALL.
+
+    Returns
+    -------
+    float [...]; 0 where no label occurs.
+    """
+    counted = occurring(matrix) if over == OCCURRING else np.ones(values.shape, bool)
+    return ratio((values * counted).sum(axis=-1), counted.sum(axis=-1))
+
+
+def weighted_average(values, matrix):
+    """Mean of the values of labels (as in `macro_average`), weighted by how often each is gold: float [...]."""
+    support = matrix.sum(axis=-1)
+    return ratio((values * support).sum(axis=-1), support.sum(axis=-1))
+
+
+def occurring(matrix):
+    """Whether each label is gold or predicted anywhere: bool [..., labels]."""
+    return matrix.sum(axis=-1) + matrix.sum(axis=-2) > 0
+
+
+def ratio(numerator, denominator):
+    """Quotient of two arrays; 0 where there are no cases, as in `scoring`."""
+    numerator, denominator = np.asarray(numerator, float), np.asarray(denominator, float)
+    return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)

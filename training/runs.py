@@ -26,6 +26,9 @@ def identity(record):
     """What makes two runs the same one: dict of "setting KEY", "corpus SPLIT", "bert FILE" -> value."""
     settings = recorded_settings(record) if "settings" in record else {}
     parts = {f"setting {key}": text for key, text in settings.items() if key not in NOT_PART_OF_THE_RUN}
+    if settings.get("evaluation_dropout") == "true":
+        # The masks depend on which examples are in a batch.
+        parts["setting evaluation_dropout"] = f"true with eval_batch_size {settings['eval_batch_size']}"
     for kind in ("corpus", "bert"):
         parts.update({f"{kind} {name}": digest for name, digest in record.get(kind, {}).items()})
     return parts

@@ -228,9 +228,7 @@ def whole_run(figures, settings):
     train, dev = whole_run_examples(settings)
     epoch, steps = steps_of(train, settings._replace(max_steps=0))
     interval = settings.evaluate_every or epoch
-    # With upstream's selection, the training batch of the moment is evaluated too.
-    evaluated = dev + (settings.batch_size if settings.selection == "upstream" else 0)
-    evaluation = evaluated / figures["eval_tlinks"]
+    evaluation = dev / figures["eval_tlinks"]
     step = settings.batch_size / figures["train_tlinks"]
     return {"interval_seconds": interval * step, "evaluation_seconds": evaluation,
             "run_seconds": steps * step + math.ceil(steps / interval) * evaluation}

@@ -24,6 +24,7 @@ class Settings(NamedTuple):
     filter_sizes: tuple = (2, 3, 4)  # widths of the convolutions, in word pieces
     hidden_dim: int = 128           # width of the dense layer between pooling and logits
     keep_prob: float = 0.5          # share of that layer's units kept by dropout in training
+    evaluation_dropout: bool = False  # BERT's own dropout acts on dev and test examples, too (upstream: yes)
     optimizer: str = "adam"         # adam (upstream: constant rate) or adamw (BERT's own: warm-up, decay)
     learning_rate: float = 5e-5     # Adam's rate; with adamw the peak rate
     head_rate: float = 1.0          # adamw only: the rate outside BERT, as a multiple of learning_rate

@@ -1,4 +1,6 @@
 """BERT-CNN (Chen, Wu and Li 2019): one-dimensional convolutions over BERT's last layer."""
+import zlib
+
 import numpy as np
 
 from inputs.labels import LABELS
@@ -24,15 +26,15 @@ def bert_cnn(inputs, config, settings, layers=None):
     """
     layers = layers or Layers()
     bert = BertModel(config, inputs["input_ids"], inputs["input_mask"], inputs["segment_ids"], layers)
-    convolved = convolve(bert.sequence_output, settings.filter_sizes, settings.num_filters, layers)
+    convolved = convolve(bert.sequence_output, settings.filter_sizes, settings.num_filters, layers, settings.seed)
     pooled = view_of(settings).pool(bert.layer_outputs, convolved, inputs)
-    hidden = dense(pooled, settings.hidden_dim, "fc1")
+    hidden = dense(pooled, settings.hidden_dim, "fc1", settings.seed)
     # Upstream drops units before the ReLU; with dropout's zeros the order makes no difference to the result.
     hidden = tf.nn.relu(layers.dropout(hidden, 1.0 - settings.keep_prob))
-    return dense(hidden, len(LABELS), "logits")
+    return dense(hidden, len(LABELS), "logits", settings.seed)
 
 
-def convolve(sequence, widths, filters, layers):
+def convolve(sequence, widths, filters, layers, seed):
     """Convolutions of several widths (valid, no activation).
 
     A convolution of width w is w matrix products, one for each place in the window, summed with a shift; the
@@ -44,6 +46,7 @@ def convolve(sequence, widths, filters, layers):
     widths : of the convolutions, in word pieces.
     filters : of each convolution.
     layers : layers.Layers, for the products' precision.
+    seed : the run's, for the start values.
 
     Returns
     -------
@@ -54,7 +57,7 @@ def convolve(sequence, widths, filters, layers):
     kernels, biases = [], []
     for width in widths:
         with tf.variable_scope(f"conv-maxpool-{width}/conv1d"):
-            kernels += tf.unstack(variable("kernel", [width, hidden, filters]))
+            kernels += tf.unstack(variable("kernel", [width, hidden, filters], seed))
             biases.append(tf.get_variable("bias", [filters], initializer=tf.zeros_initializer()))
     products = layers.product(tf.reshape(sequence, [-1, hidden]), tf.concat(kernels, axis=1))
     products = [tf.reshape(product, [-1, length, filters]) for product in tf.split(products, len(kernels), axis=1)]
@@ -66,17 +69,22 @@ def convolve(sequence, widths, filters, layers):
     return convolved
 
 
-def dense(x, width, name):
-    """Dense layer without activation, [batch, any] to [batch, width]."""
+def dense(x, width, name, seed):
+    """Dense layer without activation, [batch, any] to [batch, width]; `seed` as for `variable`."""
     with tf.variable_scope(name):
-        kernel = variable("kernel", [x.shape[1].value, width])
+        kernel = variable("kernel", [x.shape[1].value, width], seed)
         bias = tf.get_variable("bias", [width], initializer=tf.zeros_initializer())
         return tf.matmul(x, kernel) + bias
 
 
-def variable(name, shape):
-    """Variable with Glorot's uniform start values, the default of TensorFlow's layers, which upstream uses."""
-    return tf.get_variable(name, shape, initializer=tf.glorot_uniform_initializer())
+def variable(name, shape, seed):
+    """Variable with Glorot's uniform start values, the default of TensorFlow's layers, which upstream uses.
+
+    They are a function of the run's seed and of the variable's full name. TensorFlow's own seed for an operation counts the
+    operations before it, and XLA changes how many these are.
+    """
+    own_seed = zlib.crc32(f"{seed} {tf.get_variable_scope().name}/{name}".encode("utf-8")) % 2 ** 31
+    return tf.get_variable(name, shape, initializer=tf.glorot_uniform_initializer(seed=own_seed))
 
 
 def cross_entropy(logits, label_ids, smoothing=0.0):

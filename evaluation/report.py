@@ -18,8 +18,8 @@ from support.files import write_atomically
 DASH = "\N{EN DASH}"
 SCHEMES = (("pairs", LABELS, 8, "Eight labels"), ("merged", MERGED_LABELS, 3, "Three labels"))
 CURVES = (
-    ("loss", "Loss", "Mean cross-entropy over eight labels; with dropout in training, without on the dev "
-                     "set."),
+    ("loss", "Loss", "Mean cross-entropy over eight labels; with dropout in training, on the dev set only "
+                     "where evaluation_dropout is true."),
     ("accuracy", "Accuracy", "Share of links with the right one of eight labels."),
     ("macro_f1", "Macro F1, dev set", "Over the labels that occur."),
     ("learning_rate", "Learning rate", "Of the optimizer."),

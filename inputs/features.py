@@ -93,3 +93,10 @@ def unique_rows(features):
         if where[row] == len(first):
             first.append(row)
     return features.rows(np.array(first, np.int64)), where
+
+
+def evaluated_rows(features, settings):
+    """The rows that an evaluation computes: as `unique_rows` or, with `evaluation_dropout`, all, each under its own mask."""
+    if settings.evaluation_dropout:
+        return features, np.arange(len(features.label_ids))
+    return unique_rows(features)

@@ -37,19 +37,24 @@ class Layers:
     xla : compile the elementwise chains with XLA.
     seed : int, the run's seed; None builds a tower without any dropout.
     step : int32 scalar tensor, the global step, where there is a seed.
+    batch : int32 scalar tensor, the number of an evaluation's batch; None in training.
     precision : "float32" or "bfloat16", the type in which activations are multiplied and kept. Variables, their
         gradients, the residual sums' normalization, softmax and everything within a compiled chain are float32.
     share : Share, where the tower computes a part of the batch and other devices the rest.
 
-    "float" below is that type. The dropout masks are a function of seed, step, place in the network and place in the
-    batch, so that a continued run repeats an uninterrupted one, several devices do what one does, and nothing random has to
+    "float" below is that type. The dropout masks are a function of seed, step (and batch), place in the network and place in
+    the batch, so that a continued run repeats an uninterrupted one, several devices do what one does, and nothing random has to
     be kept from the forward to the backward pass.
     """
 
-    def __init__(self, xla=False, seed=None, step=None, precision="float32", share=None):
+    def __init__(self, xla=False, seed=None, step=None, precision="float32", share=None, batch=None):
         self._xla = xla
         self._type = tf.as_dtype(precision)
-        self._seed, self._step, self._share = seed, step, share
+        self._seed, self._share = seed, share
+        if seed is not None:
+            self._draw = scramble(step + 1)
+            if batch is not None:
+                self._draw = scramble(tf.bitwise.bitwise_xor(self._draw, batch))
         self._places = 0
         self._functions = {}
 
@@ -221,7 +226,7 @@ class Layers:
         rows = tf.reshape(tf.range(tf.reduce_prod(shape[:-1])), tf.concat([shape[:-1], [1]], 0)) * shape[-1]
         if before is not None:
             rows += before * shape[-1]
-        return rate, (rows + tf.constant(key, tf.int32), tf.range(shape[-1]), scramble(self._step + 1))
+        return rate, (rows, tf.range(shape[-1]), tf.bitwise.bitwise_xor(tf.constant(key, tf.int32), self._draw))
 
     def _fused(self, name, function, narrow=True):
         """`function` compiled, once for every place that uses it under this name.
@@ -283,10 +288,11 @@ def dropped(x, rate, rows=None, columns=None, key=None):
     """Dropout whose mask is a hash of the element's number and a key, so that it can be repeated at will.
 
     x : float32 [..., columns]; rows : int32 [..., 1] and columns : int32 [columns], whose sum numbers the elements;
-    key : int32 scalar.
+    key : int32 scalar, one for each place in the network and each step.
     """
     if not rate:
         return x
+    # The key comes between the two: added to the numbers, it would only shift one place's bits to another's.
     bits = scramble(tf.bitwise.bitwise_xor(scramble(rows + columns), key))
     # The bits are uniform over all int32; a share `rate` of them lies below this.
     threshold = int(round(rate * 2.0 ** 32)) - 2 ** 31

@@ -82,14 +82,14 @@ def report_time(corpus, bert, settings):
     examples, steps = training_steps(corpus, settings)
     dev = corpus.test.examples if settings.dev == "test" else [
         example for example, chosen in zip(corpus.train.examples, held_out(corpus, settings)) if chosen]
-    # Examples of the same words in the same note are evaluated once.
-    different = len({(example.target, example.context) for example in dev})
+    # Examples of the same words in the same note are evaluated once, unless each has a dropout mask of its own.
+    computed = len(dev) if settings.evaluation_dropout else len({(example.target, example.context) for example in dev})
     say("time: measuring ...")
     speed = timing.measure(bert.config, settings)
-    evaluation = speed.batch * different / settings.eval_batch_size
+    evaluation = speed.batch * computed / settings.eval_batch_size
     interval = settings.evaluate_every or batching.steps_of(examples, settings)[0]
     say(f"time: {speed.step:.2f} s for a training step of {settings.batch_size} examples, {duration(evaluation)} for an "
-        f"evaluation of {len(dev)} ({different} different)")
+        f"evaluation of {len(dev)} ({computed} computed)")
 
     def whole(count):
         evaluations = -(-count // interval)

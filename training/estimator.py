@@ -11,7 +11,7 @@ import numpy as np
 import optimization
 import text_model
 from inputs.batching import EvaluationBatches, in_order, inputs_of, share
-from inputs.features import unique_rows
+from inputs.features import evaluated_rows
 from inputs.views import view_of
 from network.layers import Layers, Share
 from network.pretrained import check_variables, load_weights
@@ -60,12 +60,12 @@ def train_input_fn(batches, settings, start, devices=ONE_DEVICE):
 
 
 def predict_input_fn(batches, settings):
-    """Dataset of EvaluationBatches, without labels."""
+    """Dataset of EvaluationBatches, without labels; what an element is says its `number`."""
     def generate():
         for number in range(len(batches)):
-            yield inputs_of(batches.at(number))
+            yield dict(inputs_of(batches.at(number)), number=number)
 
-    shapes = input_shapes(settings)
+    shapes = dict(input_shapes(settings), number=tf.TensorShape([]))
     return tf.data.Dataset.from_generator(generate, {name: tf.int32 for name in shapes}, shapes).prefetch(4)
 
 
@@ -83,7 +83,9 @@ def model_fn(features, labels, mode, params):
     """
     config, settings = params["config"], params["settings"]
     if mode == tf.estimator.ModeKeys.PREDICT:
-        logits = text_model.bert_cnn(features, config, settings, tower(config, settings))
+        features = dict(features)
+        # A test's masks are those of step 0, after which nothing is evaluated in training.
+        logits = evaluation_logits(features, config, settings, tf.constant(0), features.pop("number"))
         check_checkpoint(params["checkpoint"])
         return tf.estimator.EstimatorSpec(mode, predictions=logits)
 
@@ -161,11 +163,25 @@ class Restoring(tf.train.SessionRunHook):
         self._hook.restore(session)
 
 
-def tower(config, settings, step=None, share=None):
-    """The layers of one tower: of training where there is a step, else without dropout; `share` as for Layers."""
+def evaluation_logits(inputs, config, settings, step, number):
+    """Logits as an evaluation computes them: without dropout or, with `evaluation_dropout`, with that of BERT alone.
+
+    Upstream evaluates a graph that was built for training, in which it can switch off the dense layer's dropout only.
+
+    Parameters
+    ----------
+    inputs, config, settings : as for text_model.bert_cnn.
+    step, number : int32 scalar tensors, the global step and the batch's number, which the dropout masks depend on.
+    """
+    layers = tower(config, settings, step, batch=number) if settings.evaluation_dropout else tower(config, settings)
+    return text_model.bert_cnn(inputs, config, settings._replace(keep_prob=1.0), layers)
+
+
+def tower(config, settings, step=None, share=None, batch=None):
+    """The layers of one tower: with dropout where there is a step, else without; `share` and `batch` as for Layers."""
     # Compiling takes seconds, which small models do not win back.
     xla = config.hidden_size >= 256 if settings.xla == "auto" else settings.xla == "on"
-    return Layers(xla, None if step is None else settings.seed, step, settings.precision, share)
+    return Layers(xla, None if step is None else settings.seed, step, settings.precision, share, batch)
 
 
 def check_precision(settings):
@@ -186,7 +202,7 @@ def right_answers(logits, labels):
 
 
 class EvaluationGraph:
-    """A second tower over the training graph's variables, without dropout: placeholders in, logits out.
+    """A second tower over the training graph's variables, see `evaluation_logits`: placeholders in, logits out.
 
     It lives in the training session, so that an evaluation neither builds a graph nor reads a checkpoint.
 
@@ -194,14 +210,17 @@ class EvaluationGraph:
     ----------
     inputs : dict of int32 placeholders by their names in a batch (see batching).
     output : tensor of logits, float32 [examples, 8].
+    masks : (step, number), int32 scalars that `evaluation_logits` reads, 0 unless they are fed.
     """
 
-    def __init__(self, inputs, output):
-        self.inputs, self.output = inputs, output
+    def __init__(self, inputs, output, masks):
+        self.inputs, self.output, self.masks = inputs, output, masks
 
-    def logits(self, session, batch):
-        """Logits of a batch: float32 [examples, 8]."""
-        return session.run(self.output, {self.inputs[name]: array for name, array in inputs_of(batch).items()})
+    def logits(self, session, batch, step=0, number=0):
+        """Logits of a batch, float32 [examples, 8], after a global step, as number so many of the evaluation."""
+        feed = {self.inputs[name]: array for name, array in inputs_of(batch).items()}
+        feed.update(zip(self.masks, (step, number)))
+        return session.run(self.output, feed)
 
 
 def evaluation_graph(config, settings, shapes, getter=None):
@@ -210,13 +229,17 @@ def evaluation_graph(config, settings, shapes, getter=None):
     getter : custom_getter of its variables, for those of a training graph; None makes new ones.
     """
     inputs = {name: tf.placeholder(tf.int32, shape, name=f"evaluation/{name}") for name, shape in shapes.items()}
+    masks = [tf.placeholder_with_default(0, [], name=f"evaluation/{name}") for name in ("step", "number")]
     with tf.variable_scope(tf.get_variable_scope(), custom_getter=getter):
-        return EvaluationGraph(inputs, text_model.bert_cnn(inputs, config, settings, tower(config, settings)))
+        return EvaluationGraph(inputs, evaluation_logits(inputs, config, settings, *masks), masks)
 
 
 def standalone_graph(config, settings):
-    """Build an EvaluationGraph with variables of its own, without XLA, which compiles anew for every size of a batch."""
-    return evaluation_graph(config, settings._replace(xla="off"), input_shapes(settings))
+    """Build an EvaluationGraph with variables of its own, without XLA, which compiles anew for every size of a batch.
+
+    It answers questions of its users, so that it never has dropout.
+    """
+    return evaluation_graph(config, settings._replace(xla="off", evaluation_dropout=False), input_shapes(settings))
 
 
 def model_shapes(config, settings):
@@ -317,7 +340,7 @@ def predict(features, config, settings, checkpoint):
 
     Parameters
     ----------
-    features : the Features of a view; identical rows are computed once.
+    features : the Features of a view; identical rows are computed once, but with `evaluation_dropout` each for itself.
     checkpoint : path prefix of the model.
 
     Returns
@@ -328,7 +351,7 @@ def predict(features, config, settings, checkpoint):
     ------
     InputError : the checkpoint is damaged or belongs to a model of another shape.
     """
-    different, where = unique_rows(features)
+    different, where = evaluated_rows(features, settings)
     batches = EvaluationBatches(different, settings)
     if settings.xla == "auto" and len(batches) < FEW_BATCHES:
         settings = settings._replace(xla="off")

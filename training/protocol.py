@@ -15,7 +15,7 @@ import numpy as np
 import text_model
 from evaluation import metrics, plots
 from inputs import batching
-from inputs.features import unique_rows
+from inputs.features import evaluated_rows
 from inputs.labels import LABELS
 from network.runtime import tf
 from support import files, interrupts
@@ -27,6 +27,8 @@ from training.curves import CurvesWriter
 from training.outcome import Outcome
 
 NEVER = -1.0  # the best score before there is one
+UNKNOWN = -1.0  # the accuracy of a batch that no training step has reported
+BATCH_ACCURACY = "selection/batch_accuracy"
 
 
 class Figures(NamedTuple):
@@ -82,8 +84,8 @@ class TrainingProtocol(tf.train.SessionRunHook):
 
     def __init__(self, batches, dev, settings, result, state, machines=None):
         self._batches, self._dev, self._settings, self._result = batches, dev, settings, result
-        different, self._where = unique_rows(dev)
-        self._dev_batches = batching.EvaluationBatches(different, settings)
+        computed, self._where = evaluated_rows(dev, settings)
+        self._dev_batches = batching.EvaluationBatches(computed, settings)
         self._state = state
         self.continues = state is not None
         self._machines = machines
@@ -91,14 +93,20 @@ class TrainingProtocol(tf.train.SessionRunHook):
         self.spread = self.agreement = self.outcome = None
 
     def create_state(self):
-        """Add the protocol's own variables to the graph, so that every saved state holds them."""
+        """Add the protocol's own variables to the graph, the last ones in it, so that every saved state holds them."""
         self._variables = selection_variables()
         self._values = {name: tf.placeholder(variable.dtype.base_dtype, []) for name, variable in self._variables.items()}
         self._assign = [self._variables[name].assign(self._values[name]) for name in self._variables]
+        # States of earlier versions do not hold the batch's accuracy.
+        lacking = self.continues and not tf.train.load_checkpoint(self._state.prefix).has_tensor(BATCH_ACCURACY)
+        self._restorer = lacking and tf.train.Saver([variable for variable in tf.global_variables()
+                                                     if variable.op.name != BATCH_ACCURACY])
+        self._set_unknown = self._variables["batch_accuracy"].assign(tf.constant(UNKNOWN, tf.float64)) if lacking else []
 
     def restore(self, session):
         """Set every variable from the state to continue from, on all machines."""
-        self.state_saver.restore(session, self._state.prefix)
+        (self._restorer or self.state_saver).restore(session, self._state.prefix)
+        session.run(self._set_unknown)
         if self.spread is not None:
             session.run(self.spread)
 
@@ -110,7 +118,7 @@ class TrainingProtocol(tf.train.SessionRunHook):
         self._step = int(session.run(tf.train.get_global_step(session.graph)))
         state = session.run(self._variables)
         self._best_score, self._best_step = float(state["best_score"]), int(state["best_step"])
-        self._evaluated_step = int(state["evaluated_step"])
+        self._evaluated_step, self._batch_accuracy = int(state["evaluated_step"]), float(state["batch_accuracy"])
         self._last_save = self._last_step = time.time()
         missed = bool(self._step) and self._is_due() and self._evaluated_step < self._step
         self._curves = CurvesWriter(self._result.tensorboard,
@@ -129,6 +137,7 @@ class TrainingProtocol(tf.train.SessionRunHook):
         self._step += 1
         results = {name: float(value) for name, value in run_values.results.items()}
         self._refuse_non_finite(results)
+        self._batch_accuracy = results["accuracy"]
         now = time.time()
         speed = self._settings.batch_size / max(now - self._last_step, 1e-9)
         self._curves.add("training", self._step, dict(results, examples_per_second=speed))
@@ -183,10 +192,6 @@ class TrainingProtocol(tf.train.SessionRunHook):
         self._evaluated_step = self._step
         if improved:
             self._best_score, self._best_step = score, self._step
-        session.run(self._assign, {self._values["best_score"]: self._best_score,
-                                   self._values["best_step"]: self._best_step,
-                                   self._values["evaluated_step"]: self._evaluated_step})
-        if improved:
             checkpoints.save_whole(
                 lambda prefix: self.best_saver.save(session, prefix, write_meta_graph=False, write_state=False),
                 self._result.best)
@@ -210,7 +215,7 @@ class TrainingProtocol(tf.train.SessionRunHook):
         logits = [rows[:done] for rows in logits]
         progress = Progress("evaluating", total, done, unit="example", keep=False)
         for number in range(first, len(batches)):
-            logits.append(self.evaluation.logits(session, batches.at(number)))
+            logits.append(self.evaluation.logits(session, batches.at(number), self._step, number))
             progress.update(batches.ends[number])
             if self._save_is_due() or interrupts.pending() is not None:
                 self._save_state(session)
@@ -220,13 +225,20 @@ class TrainingProtocol(tf.train.SessionRunHook):
         return batching.in_order(np.concatenate(logits), batches.rows)[self._where]
 
     def _score(self, session, dev):
-        """What the best model is chosen by; upstream: the mean of the current batch's and the dev set's accuracy."""
+        """What the best model is chosen by.
+
+        upstream: the mean of the dev accuracy and of the accuracy that the training step reported, which is that of its batch
+        before the update and with dropout.
+        """
         if self._settings.selection == "macro_f1":
             return dev.macro_f1
         if self._settings.selection == "accuracy":
             return dev.accuracy
-        batch = self._batches.at(self._step - 1)
-        return (figures(self.evaluation.logits(session, batch), batch.label_ids).accuracy + dev.accuracy) / 2
+        if self._batch_accuracy == UNKNOWN:
+            # An earlier version, which cut this evaluation off, chose by the batch evaluated again.
+            batch = self._batches.at(self._step - 1)
+            self._batch_accuracy = figures(self.evaluation.logits(session, batch), batch.label_ids).accuracy
+        return (self._batch_accuracy + dev.accuracy) / 2
 
     # --------------------------------------------------------------------------------------- saving and stopping
 
@@ -236,6 +248,10 @@ class TrainingProtocol(tf.train.SessionRunHook):
     def _save_state(self, session):
         # The curves first: a continued run adds to them from its state on.
         self._curves.flush()
+        session.run(self._assign, {self._values["best_score"]: self._best_score,
+                                   self._values["best_step"]: self._best_step,
+                                   self._values["evaluated_step"]: self._evaluated_step,
+                                   self._values["batch_accuracy"]: self._batch_accuracy})
         checkpoints.save_state(
             lambda prefix: self.state_saver.save(session, prefix, write_meta_graph=False, write_state=False),
             self._result.checkpoints, self._step, self._evaluated_step == self._step)
@@ -317,7 +333,7 @@ def selection_variables():
     """Create the variables of a state that are the protocol's: dict of name -> variable."""
     return {name: tf.get_variable(f"selection/{name}", [], dtype, tf.constant_initializer(value), trainable=False)
             for name, dtype, value in (("best_score", tf.float64, NEVER), ("best_step", tf.int32, 0),
-                                       ("evaluated_step", tf.int32, 0))}
+                                       ("evaluated_step", tf.int32, 0), ("batch_accuracy", tf.float64, UNKNOWN))}
 
 
 def agree(agreement, session, machines, ends, signal_number):

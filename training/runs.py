@@ -16,7 +16,8 @@ from training.outcome import read_outcome
 NOT_PART_OF_THE_RUN = ("eval_batch_size", "save_every_minutes", "xla", "threads", "devices")
 
 # Settings that change what a trained model reads or how it computes; all others act on training alone.
-OF_A_TEST = ("seq_length", "context", "headings", "markers", "entities", "eval_batch_size", "precision", "xla", "threads")
+OF_A_TEST = ("seq_length", "context", "headings", "markers", "entities", "evaluation_dropout", "eval_batch_size", "precision", "xla",
+             "threads")
 
 # Settings that earlier versions had, each with the value that means what this one does; and those that had another name.
 FORMER = {"averaging": 0.0, "links_per_pass": 1}
@@ -29,6 +30,9 @@ def identity(record):
     """What makes two runs the same one: dict of "setting KEY", "corpus SPLIT", "bert FILE", "model PART" -> value."""
     settings = recorded_settings(record) if "settings" in record else {}
     parts = {f"setting {key}": text for key, text in settings.items() if key not in NOT_PART_OF_THE_RUN}
+    if settings.get("evaluation_dropout") == "true":
+        # The masks depend on which examples are in a batch.
+        parts["setting evaluation_dropout"] = f"true with eval_batch_size {settings['eval_batch_size']}"
     if "setting do_lower_case" in parts:
         # What was decided counts, not whether the user or the BERT decided it.
         parts["setting do_lower_case"] = record.get("model", {}).get("do_lower_case", parts["setting do_lower_case"])
@@ -90,11 +94,13 @@ def settings_of_model(result, record, recipe=None, assignments=(), seed=None):
                          f"one does not have: {', '.join(unknown)}. Use that version, or train anew.")
     trained = Settings(**{key: parse_value(key, text) for key, text in recorded.items()})
     settings = settings_for(recipe, assignments, seed, trained)
+    # Of a trained model the seed draws the masks of dropout in evaluation, and nothing else.
+    act = OF_A_TEST + (("seed",) if settings.evaluation_dropout else ())
     refused = [f"{key}={as_text(value)} (it was {as_text(getattr(trained, key))})"
-               for key, value in settings._asdict().items() if key not in OF_A_TEST and value != getattr(trained, key)]
+               for key, value in settings._asdict().items() if key not in act and value != getattr(trained, key)]
     if refused:
         raise InputError(f"the model in {result.root} is trained, and these settings act on training alone: {', '.join(refused)}. "
-                         f"Leave them out; those that may be set here: {', '.join(OF_A_TEST)}.")
+                         f"Leave them out; those that may be set here: {', '.join(act)}.")
     return settings
 
 

@@ -52,7 +52,7 @@ def measure_graph(config, settings):
         operation, _, _ = optimization.train_op(loss, settings, step, total_steps=1)
         with tf.variable_scope(tf.get_variable_scope(), reuse=True):
             inputs = {name: tf.constant(array) for name, array in batching.inputs_of(evaluation_batch).items()}
-            evaluation = text_model.bert_cnn(inputs, config, settings, estimator.tower(config, settings))
+            evaluation = estimator.evaluation_logits(inputs, config, settings, step, tf.constant(0))
         with tf.Session(config=session_config(settings.threads)) as session:
             session.run(tf.global_variables_initializer())
             return Speed(*(median_seconds(lambda: session.run(part)) for part in (operation, evaluation.op)))

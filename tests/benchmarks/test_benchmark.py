@@ -62,6 +62,11 @@ def test_a_whole_run_is_the_sum_of_its_steps_and_evaluations(runs):
     assert figures["run_seconds"] == pytest.approx(steps * step + steps / 200 * figures["evaluation_seconds"])
 
 
+def test_an_evaluation_of_a_whole_run_is_that_of_the_dev_examples():
+    found = benchmark.whole_run({"train_tlinks": 100.0, "eval_tlinks": 1000.0}, settings_for("paper"))
+    assert found["evaluation_seconds"] == pytest.approx(27.7)
+
+
 def test_a_whole_run_of_a_recipe_that_holds_documents_out_evaluates_these_every_epoch():
     recipe = settings_for("context", ["dev=0.5", "num_epochs=2", "batch_size=10"])
     found = benchmark.whole_run({"train_tlinks": 100.0, "eval_tlinks": 1000.0}, recipe)

@@ -129,7 +129,7 @@ def test_an_evaluation_goes_on_in_batches_of_another_size(done, tmp_path):
         """Answers with what it was asked."""
         seen = 0
 
-        def logits(self, _, batch):
+        def logits(self, _, batch, *masks):
             self.seen += len(batch.label_ids)
             return np.concatenate([batch.input_ids, batch.input_mask[:, :3]], axis=1).astype(np.float32)
 

@@ -16,8 +16,8 @@ from training.outcome import read_outcome
 NOT_PART_OF_THE_RUN = ("eval_batch_size", "save_every_minutes", "xla", "threads", "devices")
 
 # Settings that change what a trained model reads or how it computes; all others act on training alone.
-OF_A_TEST = ("seq_length", "context", "headings", "markers", "entities", "evaluation_dropout", "eval_batch_size", "precision", "xla",
-             "threads")
+OF_A_TEST = ("seq_length", "context", "headings", "markers", "entities", "evaluation_dropout", "eval_batch_size", "precision",
+             "xla", "threads")
 
 # Settings that earlier versions had, each with the value that means what this one does; and those that had another name.
 FORMER = {"averaging": 0.0, "links_per_pass": 1}

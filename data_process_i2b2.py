@@ -25,6 +25,7 @@ from typing import NamedTuple, Optional
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser, ParseError
 
+from inputs import profile
 from inputs.labels import LABELS
 from support import paths
 from support.errors import InputError
@@ -73,12 +74,20 @@ class Tlink(NamedTuple):
     type: str  # one of LABELS, or "" where the annotators left it empty
 
 
+class Slips(NamedTuple):
+    """What a file has that reading it puts right; `inputs.profile` counts it."""
+    stray_ampersand: bool = False  # in a tag: as it stands the file is not well-formed XML
+    crlf: bool = False
+    types_respelled: int = 0  # TLINKs whose type is not in capitals, or has blanks around it
+
+
 class Document(NamedTuple):
     """One annotated note; mentions and TLINKs are in the order of the file."""
     name: str  # the file's name without .xml, on one line
     text: str  # the whole content of TEXT
     mentions: tuple
     tlinks: tuple
+    slips: Slips = Slips()
 
 
 class Example(NamedTuple):
@@ -156,7 +165,8 @@ def parse_document(source, name, entities="upstream", require_text=True, where=N
     if not content.has_tags:
         raise InputError(f"{where} has no TAGS element, so it carries no annotation. "
                          "Restore it from the archive, or take it out of the folder.")
-    return Document(one_line(name), content.text or "", tuple(content.mentions), tuple(content.tlinks))
+    return Document(one_line(name), content.text or "", tuple(content.mentions), tuple(content.tlinks),
+                    Slips(has_stray_ampersand(source), "\r\n" in source, content.types_respelled))
 
 
 def replace_ampersands(source):
@@ -173,6 +183,11 @@ _AMPERSAND = re.compile(r"(<!--.*?(?:-->|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z))"
 def escape_stray_ampersands(source):
     """Write every `&` that begins no entity as `&amp;`, so that the parser gives it back as it stands."""
     return _AMPERSAND.sub(lambda match: match.group(1) or "&amp;", source)
+
+
+def has_stray_ampersand(source):
+    """Whether an `&` that begins no entity stands where XML does not allow it."""
+    return any(not match.group(1) for match in _AMPERSAND.finditer(source))
 
 
 def read_bytes(path, remedy):
@@ -235,6 +250,7 @@ class _Content:
         self.has_tags = False
         self.mentions = []
         self.tlinks = []
+        self.types_respelled = 0
         self._open = []  # names of the open elements, the root first
         self._count = 0
         self._pieces = []
@@ -258,6 +274,7 @@ class _Content:
             if not self.require_text:
                 attributes = dict({"fromText": "", "toText": ""}, **attributes)
             self.tlinks.append(_tlink(self.path, self.line(), attributes))
+            self.types_respelled += self.tlinks[-1].type not in ("", attributes["type"])
 
     def data(self, piece):
         if self._open[1:2] == ["TEXT"]:
@@ -461,6 +478,10 @@ def to_tsv(rows):
 def check_corpus_folder(corpus):
     """Raise an `InputError` that says what a paths.CorpusFolder lacks and where it is had, if it lacks anything."""
     missing = [folder for folder in (corpus.root, corpus.train_xml, corpus.test_xml) if not os.path.isdir(folder)]
+    if missing == [corpus.test_xml] and corpus.test_gold != "merged":
+        raise InputError(f"test_gold={corpus.test_gold}: the folder {corpus.test_xml} does not exist. i2b2 2012 has it in "
+                         "2012-08-23.test-data.groundtruth.tar.gz; unpack that archive in the corpus folder, or leave test_gold "
+                         "out.")
     if missing:
         raise InputError(f"the corpus folder {missing[0]} does not exist. {remedy(missing[0])}")
 
@@ -497,7 +518,9 @@ def main():
     parser = argparse.ArgumentParser(description="Make train.txt and test.txt from the i2b2 2012 XML.")
     parser.add_argument("--corpus", metavar="DIR", default=paths.DEFAULT_CORPUS,
                         help="folder of the corpus (default: corpus/i2b2 in the project)")
-    process_corpus(paths.CorpusFolder(parser.parse_args().corpus))
+    train, test = process_corpus(paths.CorpusFolder(parser.parse_args().corpus))
+    for sentence in profile.verdict(profile.of_splits(train, test), profile.names_of(train, test)):
+        print(f"profile: {sentence}")
 
 
 if __name__ == "__main__":

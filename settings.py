@@ -38,6 +38,7 @@ class Settings(NamedTuple):
     evaluate_every: int = 200       # steps between evaluations on the dev examples; 0: an epoch's
     patience: int = 1000            # steps without a better score that end training; 0: no limit
     selection: str = "upstream"     # score of a checkpoint: upstream (mean of batch and dev accuracy), accuracy, macro_f1
+    test_gold: str = "merged"       # test documents: merged (upstream's, of three types) or unmerged (of all eight)
     dev: str = "test"               # dev examples: test (upstream's choice) or the share of training documents to hold out
     max_steps: int = 0              # end training after this many steps; 0: no limit; a run keeps the one it began with
     save_every_minutes: float = 10.0  # how much work a cut-off run loses at most
@@ -60,7 +61,7 @@ RECIPES = {
 
 CHOICES = {"do_lower_case": ("auto", "true", "false"), "markers": ("none", "inserted"), "entities": ("upstream", "decoded"),
            "optimizer": ("adam", "adamw"), "selection": ("upstream", "accuracy", "macro_f1"),
-           "precision": ("float32", "bfloat16"), "xla": ("auto", "on", "off")}
+           "test_gold": ("merged", "unmerged"), "precision": ("float32", "bfloat16"), "xla": ("auto", "on", "off")}
 MINIMUM = {"keep_prob": 1e-6, "clip": 1e-9, "learning_rate": 0.0, "warmup": 0.0, "weight_decay": 0.0, "head_rate": 0.0,
            "save_every_minutes": 0.0, "max_steps": 0, "threads": 0, "devices": 0, "seed": 0, "seq_length": 5, "context": 0,
            "evaluate_every": 0, "patience": 0, "smoothing": 0.0}

@@ -3,7 +3,7 @@ import argparse
 import importlib.util
 import sys
 
-from inputs import identity, reading
+from inputs import identity, profile, reading
 from network import pretrained
 from support import paths
 from support.console import say
@@ -25,7 +25,7 @@ def require_libraries():
 def read_inputs(arguments, settings, write=True):
     """Read and check corpus and BERT; returns (reading.Corpus, reading.Bert). `write`: also train.txt and test.txt."""
     bert_folder = paths.BertFolder(arguments.bert or paths.default_bert())
-    corpus, bert = read_both(paths.CorpusFolder(arguments.corpus), bert_folder, settings, write,
+    corpus, bert = read_both(paths.CorpusFolder(arguments.corpus, settings.test_gold), bert_folder, settings, write,
                              lambda: reading.read_bert(bert_folder, settings))
     reading.tell_case(corpus, bert, settings)
     return corpus, bert
@@ -35,7 +35,7 @@ def read_inputs_of_model(arguments, settings, result, record):
     """`read_inputs` for a trained model, whose BERT is that of its result folder unless the user names it."""
     own = arguments.bert is None and reading.has_bert(result)
     bert_folder = None if own else paths.BertFolder(arguments.bert or paths.default_bert())
-    return read_both(paths.CorpusFolder(arguments.corpus), bert_folder, settings, True,
+    return read_both(paths.CorpusFolder(arguments.corpus, settings.test_gold), bert_folder, settings, True,
                      lambda: reading.bert_of_model(result, record, settings, bert_folder))
 
 
@@ -59,7 +59,7 @@ def run_record(arguments, settings, corpus, bert):
     from network.runtime import versions
     return {"recipe": arguments.recipe, "settings": settings._asdict(), "corpus": corpus.fingerprint, "bert": bert.fingerprint,
             "model": identity.of_model(bert.config, bert.vocab, bert.do_lower_case), "versions": versions(),
-            "trained_on": provenance.of_training(corpus.train)}
+            "trained_on": provenance.of_training(corpus.train), "profile": profile.of_splits(corpus.train, corpus.test)}
 
 
 def for_seed(arguments, seed):

@@ -3,7 +3,7 @@ import time
 
 from commands.common import read_inputs_of_model
 from evaluation import headline, predictions, provenance, report, results, system_xml
-from inputs import reading
+from inputs import profile, reading
 from support import files, paths
 from support.console import say
 from training import checkpoints, runs
@@ -39,7 +39,8 @@ def test(arguments):
     record["test"] = {"recipe": arguments.recipe or record.get("recipe", "paper"), "settings": settings._asdict(),
                       "ended": results.now(), "seconds": round(time.time() - began, 1),
                       "predict_seconds": round(predicted - predicting, 3), "corpus": corpus.fingerprint,
-                      "bert": bert.fingerprint or record.get("bert", {}), "versions": versions(), "remarks": remarks}
+                      "bert": bert.fingerprint or record.get("bert", {}), "versions": versions(), "remarks": remarks,
+                      "profile": profile.counts(corpus.test.documents)}
     results.write_run(result, record)
     say("")
     say(text)

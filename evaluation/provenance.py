@@ -63,7 +63,10 @@ def remarks(record, corpus):
     known; [] where all is as it should be.
     """
     found = []
-    changed = [name for name in ("train", "test")
+    gold = record.get("settings", {}).get("test_gold", "merged")
+    # Other test documents that were asked for are told with the settings.
+    same_gold = corpus.folder is None or corpus.folder.test_gold == gold
+    changed = [name for name in (("train", "test") if same_gold else ("train",))
                if any(digest != record.get("corpus", {}).get(part, digest)
                       for part, digest in corpus.fingerprint.items() if part.split()[0] == name)]
     if changed:

@@ -89,8 +89,8 @@ def locate(text, mention, drift=0):
         nowhere, what the offsets say, shifted as the mention before, unless that is no text at all. The drift is the
         mention's own where its words were found.
     """
-    words = ["".join(WRITTEN.get(character) or re.escape(character) for character in unescape(word, QUOTES))
-             for word in mention.text.split()]
+    words = ["".join(WRITTEN.get(character) or re.escape(character) for character in word)
+             for word in words_of(mention.text)]
     stated = None if mention.start is None else mention.start - 1
     if words:
         pattern = re.compile(r"\s+".join(words), re.IGNORECASE)
@@ -101,6 +101,11 @@ def locate(text, mention, drift=0):
         return None, drift
     begin, end = max(stated + drift, 0), min(mention.end - 1 + drift, len(text))
     return ((begin, end) if text[begin:end].strip() else None), drift
+
+
+def words_of(text):
+    """The words of a note or of an attribute, its entities as the characters that they stand for: list of str."""
+    return [unescape(word, QUOTES) for word in text.split()]
 
 
 def nearest(pattern, text, expected):

@@ -213,6 +213,8 @@ def read_corpus(folder, settings=Settings(), write=True):
         train, test = (data_process_i2b2.read_split(path, settings.entities) for path in (folder.train_xml, folder.test_xml))
         for name, split in (("train", train), ("test", test)):
             say(data_process_i2b2.summary(name, split))
+    if folder.test_gold != "merged":
+        say(f"test_gold={folder.test_gold}: the test documents are those of {folder.test_xml}")
     for split, path in ((train, folder.train_xml), (test, folder.test_xml)):
         if not split.examples:
             raise InputError(f"{path} has no TLINK with a type: there is nothing to learn from or to score.")

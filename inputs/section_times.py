@@ -13,6 +13,10 @@ from inputs import mentions
 ADMISSION, DISCHARGE = TYPES = mentions.TYPES["SECTIME"]
 LINK_PREFIX = "sectime"
 
+# What a link connects.
+SECTION, EVENT_EVENT, EVENT_TIME, TIME_TIME, OTHER = KINDS = (
+    "to a section time", "event\N{EN DASH}event", "event\N{EN DASH}time", "time\N{EN DASH}time", "other")
+
 # "Admission Date :", "DATE OF DISCHARGE:". A line begins with it; both may stand on one line.
 HEADING = re.compile(r"\b(?:(admission|discharge)[^\S\n]+date|date[^\S\n]+of[^\S\n]+(admission|discharge))[^\S\n]*(?::|$)",
                      re.IGNORECASE | re.MULTILINE)
@@ -65,6 +69,14 @@ def is_section_link(tlink_id, from_id, to_id, tags):
     """
     return (tlink_id.lower().startswith(LINK_PREFIX)
             or any(tags[end] == "SECTIME" if end in tags else literal_type(end) for end in (from_id, to_id)))
+
+
+def kind(tlink_id, from_id, to_id, tags):
+    """What a TLINK connects, one of KINDS; OTHER where an end is no mention. Parameters as for `is_section_link`."""
+    if is_section_link(tlink_id, from_id, to_id, tags):
+        return SECTION
+    return {("EVENT", "EVENT"): EVENT_EVENT, ("EVENT", "TIMEX3"): EVENT_TIME, ("TIMEX3", "EVENT"): EVENT_TIME,
+            ("TIMEX3", "TIMEX3"): TIME_TIME}.get((tags.get(from_id), tags.get(to_id)), OTHER)
 
 
 def section_times(document):
@@ -184,5 +196,6 @@ def overlap(span, other):
 
 
 def same_words(text, other):
-    """Whether two texts have the same words, case and white space aside, and any."""
-    return bool(text.split()) and text.lower().split() == other.lower().split()
+    """Whether two texts have the same words, case, entities and white space aside, and any."""
+    words, others = (mentions.words_of(each.lower()) for each in (text, other))
+    return bool(words) and words == others

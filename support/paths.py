@@ -19,6 +19,8 @@ UPSTREAM_BERT = os.path.join(PROJECT, "pretrained_bert_model", BERT_NAME)
 # The folders of a corpus, named as its archives unpack.
 TRAIN_XML = "2012-07-15.original-annotation.release"
 TEST_XML = os.path.join("ground_truth", "merged_xml")
+# The test documents by the setting test_gold: the same notes, with three types of TLINK or with eight.
+TEST_GOLD = {"merged": TEST_XML, "unmerged": os.path.join("ground_truth", "unmerged_xml")}
 E3C_RECORD = "E3C.json"  # tells a corpus folder that data_process_E3C.py wrote from any other
 
 
@@ -30,12 +32,17 @@ def default_bert():
 
 
 class CorpusFolder:
-    """A corpus in the i2b2 2012 layout. Everything written here holds text of notes or is made from it."""
+    """A corpus in the i2b2 2012 layout. Everything written here holds text of notes or is made from it.
 
-    def __init__(self, root):
+    test_gold : one of TEST_GOLD, which test documents are read.
+    """
+
+    def __init__(self, root, test_gold="merged"):
         self.root = os.path.abspath(root)
         self.train_xml = os.path.join(self.root, TRAIN_XML)
-        self.test_xml = os.path.join(self.root, TEST_XML)
+        self.test_gold = test_gold
+        self.all_test_xml = {gold: os.path.join(self.root, folder) for gold, folder in TEST_GOLD.items()}
+        self.test_xml = self.all_test_xml[test_gold]
         self.train_tsv = os.path.join(self.root, "train.txt")
         self.test_tsv = os.path.join(self.root, "test.txt")
         self.features = os.path.join(self.root, "features")

@@ -118,11 +118,12 @@ def test_command_writes_both_files_and_a_summary_of_each(project, corpus, tmp_pa
     assert [line.split("\t")[0::3] for line in lines_of(corpus / "train.txt")] == [
         ["100_TL0", "OVERLAP"], ["100_TL0", "AFTER"], ["101_TL0", "BEFORE"]]
     assert len(lines_of(corpus / "test.txt")) == 1
-    train, test = result.stdout.splitlines()
+    train, test, profile = result.stdout.splitlines()
     assert train.startswith("train: 2 documents, 4 TLINKs, 1 left out (no type); ENDED_BY 0, "
                             "BEFORE_OVERLAP 0, BEFORE 1, BEGUN_BY 0, DURING 0, OVERLAP 1, AFTER 1, "
                             "SIMULTANEOUS 0 -> ")
     assert test.startswith("test: 1 documents, 1 TLINKs, 0 left out")
+    assert profile.startswith("profile: by the names of its documents this corpus is not i2b2 2012")
     assert "fracture" not in result.stdout
 
 
@@ -176,6 +177,14 @@ def test_earlier_files_stay_when_the_test_split_is_broken(corpus, capsys):
     with pytest.raises(InputError):
         data.process_corpus(paths.CorpusFolder(str(corpus)))
     assert (corpus / "train.txt").read_bytes() == before
+
+
+def test_test_documents_of_eight_types_that_are_missing_are_told(corpus):
+    with pytest.raises(InputError) as raised:
+        data.process_corpus(paths.CorpusFolder(str(corpus), "unmerged"))
+    for word in ("test_gold=unmerged", "unmerged_xml", "2012-08-23.test-data.groundtruth.tar.gz", "leave test_gold out"):
+        assert word in str(raised.value)
+    assert not list(corpus.glob("*.txt"))
 
 
 def test_unwritable_output_is_a_clear_message(corpus):

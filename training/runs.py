@@ -15,9 +15,9 @@ from training.outcome import read_outcome
 # Settings that change how fast a run goes or how often it is saved, but not its outcome.
 NOT_PART_OF_THE_RUN = ("eval_batch_size", "save_every_minutes", "xla", "threads", "devices")
 
-# Settings that change what a trained model reads or how it computes; all others act on training alone.
-OF_A_TEST = ("seq_length", "context", "headings", "markers", "entities", "evaluation_dropout", "eval_batch_size", "precision",
-             "xla", "threads")
+# Settings that change what a trained model reads or how it computes, or what it is tested on; all others act on training alone.
+OF_A_TEST = ("seq_length", "context", "headings", "markers", "entities", "test_gold", "evaluation_dropout", "eval_batch_size",
+             "precision", "xla", "threads")
 
 # Settings that earlier versions had, each with the value that means what this one does; and those that had another name.
 FORMER = {"averaging": 0.0, "links_per_pass": 1}
@@ -48,6 +48,9 @@ def recorded_settings(record):
     return {key: as_text(tuple(value) if isinstance(value, list) else value) for key, value in settings.items()}
 
 
+# Parts of a run's identity that the setting test_gold changes.
+OF_TEST_GOLD = ("setting test_gold", "corpus test", "corpus test documents")
+
 # Parts of a run's identity that not every version recorded: they are compared where both records have them.
 RECORDED_LATER = ("corpus ", "model ")
 
@@ -55,6 +58,9 @@ RECORDED_LATER = ("corpus ", "model ")
 def differences(old, new):
     """Lines that say in what two run records differ."""
     old, new = identity(old), identity(new)
+    if old.get("setting dev", "test") != "test" and old.get("setting test_gold") != new.get("setting test_gold"):
+        # Other test documents were asked for. A training that holds out its own dev documents reads none of them.
+        old, new = ({part: value for part, value in parts.items() if part not in OF_TEST_GOLD} for parts in (old, new))
     parts = sorted(part for part in set(old) | set(new)
                    if (part in old and part in new) or not part.startswith(RECORDED_LATER))
     return [f"{part} is {new.get(part, 'absent')}, was {old.get(part, 'absent')}" if part.startswith("setting")

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_process_i2b2 import Document, Mention, Split, Tlink, examples
+from evaluation import provenance
 from inputs import identity, reading
 from network.config import BertConfig
 from settings import Settings, settings_for
 from support.errors import InputError
-from support.paths import BertFolder, ResultFolder
+from support.paths import BertFolder, CorpusFolder, ResultFolder
 from training import runs
 
 VOCAB = {piece: number for number, piece in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "pain", "fever"])}
@@ -173,6 +174,35 @@ def test_what_acts_on_a_test_may_be_set_and_what_is_the_same_may_be_said(tmp_pat
     given = ["seq_length=64", "eval_batch_size=3", "xla=off", "threads=1", "learning_rate=5e-5"]
     chosen = runs.settings_of_model(ResultFolder(str(tmp_path)), record, assignments=given, seed=0)
     assert (chosen.seq_length, chosen.eval_batch_size, chosen.xla, chosen.threads) == (64, 3, "off", 1)
+
+
+def record_of(test_gold, **corpus):
+    """What run.json holds of a training with these test documents, for each choice of dev."""
+    return lambda dev: {"recipe": "paper", "settings": Settings(dev=dev, test_gold=test_gold)._asdict(),
+                        "corpus": dict({"train": "a", "test": "b", "test documents": "c"}, **corpus)}
+
+
+def test_other_test_documents_make_another_run_where_they_choose_the_best_model():
+    merged, unmerged = record_of("merged"), record_of("unmerged", **{"test": "x", "test documents": "y"})
+    assert runs.differences(merged("test"), unmerged("test")) == [
+        "corpus test has other content", "corpus test documents has other content", "setting test_gold is unmerged, was merged"]
+    assert runs.differences(merged("0.15"), unmerged("0.15")) == []
+    # Test documents that changed where nobody asked for others, and training documents, are told as ever.
+    assert runs.differences(merged("0.15"), record_of("merged", test="x")("0.15")) == ["corpus test has other content"]
+    assert runs.differences(merged("0.15"), record_of("unmerged", train="x")("0.15")) == ["corpus train has other content"]
+    assert "setting dev is test, was 0.15" in runs.differences(merged("0.15"), unmerged("test"))
+
+
+def test_a_trained_model_is_tested_on_either_test_gold_and_training_is_not_said_to_differ(tmp_path):
+    record = record_of("merged")("test")
+    assert runs.settings_of_model(ResultFolder(str(tmp_path)), record, assignments=["test_gold=unmerged"]).test_gold == "unmerged"
+    empty = Split([], [])
+    other = {"train": "a", "test": "x", "test documents": "y"}
+    for gold, count in (("unmerged", 0), ("merged", 1)):
+        corpus = reading.Corpus(CorpusFolder(str(tmp_path), gold), empty, empty, other)
+        assert len([remark for remark in provenance.remarks(record, corpus) if "not as it was in training" in remark]) == count
+    with pytest.raises(InputError, match="one of merged, unmerged"):
+        settings_for("paper", ["test_gold=both"])
 
 
 @pytest.mark.parametrize("recipe, given, words", [

@@ -134,3 +134,10 @@ def test_the_time_grows_with_the_text(text):
     began = time.time()
     section_times.date_headings(text)
     assert time.time() - began < 2
+
+
+@pytest.mark.parametrize("text, other, same", [
+    ("3/2/&apos;01", "3/2/'01", True), ("3/2/'01", "3/2/&APOS;01", True), ("Mar\n2", "mar 2", True),
+    ("&quot; 3/2 &quot;", '" 3/2 "', True), ("A &amp; B", "a & b", True), ("3/2", "3/3", False), ("", "", False)])
+def test_words_are_compared_entities_case_and_white_space_aside(text, other, same):
+    assert section_times.same_words(text, other) is same

@@ -50,7 +50,7 @@ def configure(bert, **changes):
 @pytest.mark.parametrize("damage, words", [
     (empty_training, ["2012-07-15.original-annotation.release", "no XML file", "n2c2"]),
     (no_known_label, ["merged_xml", "no TLINK with a type"]),
-    (other_vocabulary, ["vocab.txt", "887", "886", "vocab_size"]),
+    (other_vocabulary, ["vocab.txt", "587", "586", "vocab_size"]),
     (windows_line_ends, ["vocab.txt", "Windows line ends", "sed"]),
     (short_positions, ["seq_length 32", "16 positions", "--set seq_length=16"]),
     (more_layers, ["bert_model.ckpt", "layer_2", "missing"]),
@@ -82,7 +82,7 @@ def test_check_tells_what_training_needs_and_trains_nothing(bert, tmp_path):
     finished = run("run_i2b2.py", "check", "--corpus", corpus, "--bert", bert, "--result", tmp_path / "result", *SMALL)
     assert finished.stderr == "" and sorted(files_below(tmp_path)) == before
     assert "test documents that are in training too: 3 (0, 1, another)" in finished.stdout
-    for pattern in (r"^run: begins anew in .*result$", r"^disk: 0\.02 GB more needed at most, [\d.]+ GB free",
+    for pattern in (r"^run: begins anew in .*result$", r"^disk: 0\.01 GB more needed at most, [\d.]+ GB free",
                     r"^memory: about [\d.]+ GB needed", r"^time: [\d.]+ s for a training step of 4 examples, .* evaluation of 12",
                     r"^time: about .* for all 30 steps on 24 examples; about .* for 30"):
         assert re.search(pattern, finished.stdout, re.MULTILINE), pattern

@@ -11,9 +11,7 @@ from inputs.labels import LABELS, MERGED_LABELS
 
 BINS = 10  # of the reliability curve, equally wide
 
-SECTION, EVENT_EVENT, EVENT_TIME, TIME_TIME, OTHER = (
-    "to a section time", "event\N{EN DASH}event", "event\N{EN DASH}time", "time\N{EN DASH}time", "other")
-KINDS = (SECTION, EVENT_EVENT, EVENT_TIME, TIME_TIME, OTHER)
+SECTION, EVENT_EVENT, EVENT_TIME, TIME_TIME, OTHER = KINDS = section_times.KINDS
 
 # Lower ends of the classes of distance, in words between the two mentions; the last class is open.
 DISTANCES = (0, 5, 10, 25, 50, 100)
@@ -76,22 +74,8 @@ def kinds(predictions, documents):
                         for mention in document.mentions}
         for document in documents
     }
-    return [kind(tlink, from_id, to_id, tags.get(name, {})) for name, tlink, from_id, to_id in zip(
+    return [section_times.kind(tlink, from_id, to_id, tags.get(name, {})) for name, tlink, from_id, to_id in zip(
         predictions.documents, predictions.tlinks, predictions.from_ids, predictions.to_ids)]
-
-
-def kind(tlink, from_id, to_id, tags):
-    """One of KINDS for the ids of a TLINK and of its ends; OTHER where an end is no mention.
-
-    Parameters
-    ----------
-    tlink, from_id, to_id : str
-    tags : dict of id -> tag, of the document's mentions.
-    """
-    if section_times.is_section_link(tlink, from_id, to_id, tags):
-        return SECTION
-    return {("EVENT", "EVENT"): EVENT_EVENT, ("EVENT", "TIMEX3"): EVENT_TIME, ("TIMEX3", "EVENT"): EVENT_TIME,
-            ("TIMEX3", "TIMEX3"): TIME_TIME}.get((tags.get(from_id), tags.get(to_id)), OTHER)
 
 
 def distances(predictions, documents):
@@ -199,10 +183,22 @@ class ConfidentError(NamedTuple):
     confidence: float
 
 
+def sureness(predictions):
+    """How sure each row is, and whether it is right: float [rows], bool [rows].
+
+    Where the gold has no labels but the three merged ones, answers count by what they are merged to: BEFORE_OVERLAP is then no
+    error for BEFORE.
+    """
+    eight, three = confidences(predictions)
+    if predictions.has_merged_gold():
+        return three, predictions.merged_gold() == predictions.merged_predicted()
+    return eight, predictions.gold == predictions.predicted
+
+
 def confident_errors(predictions, kinds_of_rows, most=20):
-    """The wrong predictions that had the highest probability, highest first, at most `most` of them."""
-    confidence, _ = confidences(predictions)
-    wrong = np.flatnonzero(predictions.gold != predictions.predicted)
+    """The wrong predictions that had the highest probability, highest first, at most `most` of them; see `sureness`."""
+    confidence, right = sureness(predictions)
+    wrong = np.flatnonzero(~right)
     rows = wrong[np.argsort(-confidence[wrong], kind="mergesort")][:most]
     return [ConfidentError(predictions.documents[row], predictions.tlinks[row], predictions.from_ids[row],
                            predictions.to_ids[row], kinds_of_rows[row], LABELS[predictions.gold[row]],

@@ -46,6 +46,11 @@ SCORES = (
 )
 
 
+def scores_in_order(merged_gold):
+    """SCORES in the order to show them: those of three labels first where the gold has no others."""
+    return tuple(sorted(SCORES, key=lambda score: merged_gold and score.group == EIGHT))
+
+
 class Counts(NamedTuple):
     """What the scores of each document are made of; the first axis may be documents or resamples."""
     pairs: np.ndarray    # int [documents, 8, 8], rows gold, columns predicted

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from evaluation import bootstrap, plots, predictions, results
 from evaluation.headline import about_intervals, range_text
 from evaluation.report import percent, percent_range
-from scoring import format_table
+from scoring import ABOUT_MERGED_GOLD, format_table
 from settings import as_text
 from support import html_page as page
 from support.console import say
@@ -28,6 +28,7 @@ class Run(NamedTuple):
     counts: bootstrap.Counts  # of documents in the order of their names
     intervals: dict      # Score.key -> Interval
     remarks: tuple       # sentences on the corpus tested on, from `test`
+    merged_gold: bool    # the gold has no labels but the three merged ones
 
     @property
     def documents(self):
@@ -94,7 +95,7 @@ def read_run(folder, name):
     of_documents = bootstrap.Counts(*(array[by_name] for array in bootstrap.counts(table)))
     test = tuple(sorted(zip(table.documents, table.tlinks, table.from_ids, table.to_ids, table.gold.tolist())))
     return Run(name, facts(record), test, of_documents, bootstrap.intervals(of_documents),
-               tuple(record.get("test", {}).get("remarks", ())))
+               tuple(record.get("test", {}).get("remarks", ())), table.has_merged_gold())
 
 
 def facts(record):
@@ -135,6 +136,11 @@ def data_facts(record):
     return {f"{fact} (SHA-256)": str(digest)[:12] for fact, digest in found.items()}
 
 
+def scores_to_show(runs):
+    """bootstrap.SCORES in the order to show them for some runs."""
+    return bootstrap.scores_in_order(all(run.merged_gold for run in runs))
+
+
 def differing_facts(runs):
     """(fact, [value of each run, None where unknown]) of what is not the same in all runs."""
     names = dict.fromkeys(name for run in runs for name in run.facts)
@@ -158,6 +164,9 @@ def explanation(runs, tests):
               f"TLINKs, not {len(runs[0].test)}, or other ids or gold labels): no p-value, and its scores "
               "are not comparable."
               for run, test in zip(runs[1:], tests) if test is None]
+    merged = [run.name for run in runs if run.merged_gold]
+    if merged:
+        lines.append(("" if len(merged) == len(runs) else f"{', '.join(merged)}: ") + ABOUT_MERGED_GOLD)
     lines += [f"{run.name}: {remark}" for run in runs for remark in run.remarks]
     return lines
 
@@ -176,7 +185,7 @@ def format_comparison(runs, differing, tests):
     parts = []
     columns = list(zip(runs, [None] + tests))
     for begin in range(0, len(columns), RUNS_ABREAST):
-        parts.append(_format_columns(columns[begin:begin + RUNS_ABREAST], first=begin == 0))
+        parts.append(_format_columns(columns[begin:begin + RUNS_ABREAST], scores_to_show(runs), first=begin == 0))
     parts.append("\n".join(explanation(runs, tests)))
     if differing:
         table = [[name] + [value or "-" for value in values] for name, values in differing]
@@ -186,15 +195,15 @@ def format_comparison(runs, differing, tests):
     return "\n\n".join(parts)
 
 
-def _format_columns(columns, first):
-    """Table of some runs: list of (Run, p-values or None); the first run of all has no p-values."""
+def _format_columns(columns, scores, first):
+    """Table of some runs, list of (Run, p-values or None), and some scores; the first run of all has no p-values."""
     with_p = [not (first and number == 0) for number in range(len(columns))]
     header = [""] + [
         cell for (run, _), has in zip(columns, with_p)
         for cell in [run.name, "interval", "p"][:3 if has else 2]
     ]
     rows, group = [], None
-    for score in bootstrap.SCORES:
+    for score in scores:
         if score.group != group:
             group = score.group
             rows.append([group] + [""] * (len(header) - 1))
@@ -215,7 +224,7 @@ def comparison_page(runs, differing, tests):
         for cell in ([run.name, "95 % interval"] + ([] if number == 0 else ["difference", "p"]))
     ]
     rows, group = [], None
-    for score in bootstrap.SCORES:
+    for score in scores_to_show(runs):
         if score.group != group:
             group = score.group
             rows.append([group])
@@ -228,7 +237,7 @@ def comparison_page(runs, differing, tests):
                 signed = f"{gain:+.1f}".replace("-", "\N{MINUS SIGN}")
                 row += [dash, dash] if test is None else [signed, bootstrap.p_text(test[score.key])]
         rows.append(row)
-    shown = [score for score in bootstrap.SCORES if len(runs) <= RUNS_IN_FULL or score.key in MAIN_SCORES]
+    shown = [score for score in scores_to_show(runs) if len(runs) <= RUNS_IN_FULL or score.key in MAIN_SCORES]
     lines = [(score.group, score.name, [run.intervals[score.key] for run in runs], None) for score in shown]
     chart = plots.runs_intervals(lines, [run.name for run in runs])
     scores = page.figures(page.figure(

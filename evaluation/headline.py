@@ -18,6 +18,7 @@ class Headline(NamedTuple):
     documents: int
     tlinks: int
     absent: tuple    # those of LABELS that are neither gold nor predicted, which macro F1 leaves out
+    merged_gold: bool  # the gold has no labels but the three merged ones
 
 
 def of_predictions(predictions, label_counts):
@@ -33,7 +34,7 @@ def of_predictions(predictions, label_counts):
     occurring = metrics.occurring(bootstrap.total(of_documents).pairs)
     return Headline(bootstrap.intervals(of_documents), bootstrap.scores(bootstrap.total(baseline)),
                     commonest, merged, len(of_documents.pairs), len(predictions.gold),
-                    tuple(label for label, occurs in zip(LABELS, occurring) if not occurs))
+                    tuple(label for label, occurs in zip(LABELS, occurring) if not occurs), predictions.has_merged_gold())
 
 
 def range_text(interval):
@@ -61,7 +62,7 @@ def about_macro(head):
 def as_text(head):
     """A Headline for a terminal."""
     rows, group = [], None
-    for score in bootstrap.SCORES:
+    for score in bootstrap.scores_in_order(head.merged_gold):
         if score.group != group:
             group = score.group
             rows.append([group, "", "", ""])

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from inputs.labels import LABELS, MERGED_LABELS, merge
+from inputs.labels import LABELS, MERGED_LABELS, are_merged, merge
 from support.errors import InputError
 
 COLUMNS = ("document", "tlink", "from_id", "to_id", "gold", "predicted") + tuple(f"p_{label}"
@@ -27,6 +27,10 @@ class Predictions(NamedTuple):
     def merged_gold(self):
         """Gold labels after merging: int [rows], index into MERGED_LABELS."""
         return MERGING[self.gold]
+
+    def has_merged_gold(self):
+        """Whether the gold has no labels but the three merged ones."""
+        return are_merged(LABELS[number] for number in set(self.gold.tolist()))
 
     def merged_predicted(self):
         """Predicted labels after merging: int [rows], index into MERGED_LABELS."""

@@ -10,13 +10,13 @@ from evaluation.headline import FEW_DOCUMENTS, about_intervals, about_macro
 from evaluation.published import BESIDE, PUBLISHED, TEST_DOCUMENTS, TEST_TLINKS, are_comparable
 from inputs.labels import LABELS, MERGED_LABELS
 from inputs.views import view_of
-from scoring import AVERAGES, FIGURES
+from scoring import ABOUT_MERGED_GOLD, AVERAGES, FIGURES
 from settings import Settings, as_text
 from support import html_page as page
 from support.files import write_atomically
 
 DASH = "\N{EN DASH}"
-SCHEMES = (("pairs", LABELS, 8, "Eight labels"), ("merged", MERGED_LABELS, 3, "Three labels"))
+SCHEMES = EIGHT, THREE = (("pairs", LABELS, 8, "Eight labels"), ("merged", MERGED_LABELS, 3, "Three labels"))
 CURVES = (
     ("loss", "Loss", "Mean cross-entropy over eight labels; with dropout in training, on the dev set only "
                      "where evaluation_dropout is true."),
@@ -46,8 +46,8 @@ def write_report(result, record, predictions, scores, documents, head):
     sections = [
         ("scores", "Scores", _headline_section(drawn, head)),
         ("published", "Published scores", _published_section(drawn, head, comparable)),
-        ("labels", "Labels", _labels_section(drawn, scores)),
-        ("confusion", "Confusion", _confusion_section(drawn, scores)),
+        ("labels", "Labels", _labels_section(drawn, scores, head.merged_gold)),
+        ("confusion", "Confusion", _confusion_section(drawn, scores, head.merged_gold)),
         ("curves", "Training", _curves_section(drawn, read_curves(result.tensorboard), record)),
         ("calibration", "Calibration", _calibration_section(drawn, predictions)),
         ("kinds", "Kinds of link", _kinds_section(drawn, predictions, kinds)),
@@ -112,8 +112,10 @@ def percent_range(interval):
 
 def _headline_section(drawn, head):
     with_intervals = head.documents >= bootstrap.FEWEST_DOCUMENTS
-    main = (("pairs.accuracy", "accuracy, eight labels"), ("merged.accuracy", "accuracy, three labels"),
-            ("tempeval.f1", "temporal closure F1"))
+    eight, three, closure = (("pairs.accuracy", "accuracy, eight labels"), ("merged.accuracy", "accuracy, three labels"),
+                             ("tempeval.f1", "temporal closure F1"))
+    main = (three, closure, eight) if head.merged_gold else (eight, three, closure)
+    scores = bootstrap.scores_in_order(head.merged_gold)
     key = page.key_figures([
         (f"{percent(head.intervals[name].value)} %", title,
          f"95 % interval {percent_range(head.intervals[name])}" if with_intervals else "") for name, title in main])
@@ -122,13 +124,15 @@ def _headline_section(drawn, head):
     text = page.paragraph(
         f"Three ways of scoring the same predictions. {how}The baseline answers {head.commonest} to everything (eight labels) or "
         f"{head.merged} (three), the commonest labels in training. {about_macro(head)}")
+    if head.merged_gold:
+        text += page.note(ABOUT_MERGED_GOLD)
     if not with_intervals:
         text += page.note(about_intervals(head.documents))
     elif head.documents < FEW_DOCUMENTS:
         text += page.note(f"There are only {head.documents} test documents: intervals from so few are a "
                           "rough guide and tend to be too narrow.")
     rows, group = [], None
-    for score in bootstrap.SCORES:
+    for score in scores:
         if score.group != group:
             group = score.group
             rows.append([group])
@@ -136,7 +140,7 @@ def _headline_section(drawn, head):
         rows.append([score.name, percent(interval.value), percent_range(interval),
                      percent(head.baseline[score.key])])
     lines = [(score.group, score.name, head.intervals[score.key], head.baseline[score.key])
-             for score in bootstrap.SCORES]
+             for score in scores]
     chart = drawn.add("scores", plots.intervals(lines),
                       "Each score with its interval and the majority baseline; the numbers are in the table.",
                       "Dots are the scores, lines their 95 % intervals, grey marks the majority baseline.")
@@ -177,13 +181,18 @@ def _published_section(drawn, head, comparable):
     return text + page.figures(chart) + page.table(title, header, rows, numbers=(3, 4) if comparable else (3,), wide=True)
 
 
-def _labels_section(drawn, scores):
+def schemes_in_order(merged_gold):
+    """SCHEMES in the order to show them: three labels first where the gold has no others."""
+    return (THREE, EIGHT) if merged_gold else (EIGHT, THREE)
+
+
+def _labels_section(drawn, scores, merged_gold):
     text = page.paragraph(
         "Precision, recall and F1 of each label, every link by itself. The three labels are those of the "
         "2012 challenge: BEFORE_OVERLAP and ENDED_BY count as BEFORE, BEGUN_BY as AFTER, DURING and "
         "SIMULTANEOUS as OVERLAP.")
     charts, tables = [], []
-    for which, labels, number, title in SCHEMES:
+    for which, labels, number, title in schemes_in_order(merged_gold):
         per_label = scores[which]["labels"]
         charts.append(drawn.add(
             f"labels_{number}", plots.label_bars(labels, per_label),
@@ -198,9 +207,9 @@ def _labels_section(drawn, scores):
     return text + page.figures(*charts) + page.figures(*tables)
 
 
-def _confusion_section(drawn, scores):
+def _confusion_section(drawn, scores, merged_gold):
     charts, tables = [], []
-    for which, labels, number, title in SCHEMES:
+    for which, labels, number, title in schemes_in_order(merged_gold):
         matrix = scores[which]["confusion_matrix"]
         charts.append(drawn.add(
             f"confusion_{number}", plots.confusion(labels, matrix),
@@ -315,14 +324,14 @@ def _group_table(caption, first, groups):
 
 
 def _errors_section(drawn, predictions, kinds):
-    confidence, _ = analysis.confidences(predictions)
+    confidence, right = analysis.sureness(predictions)
+    labels = "three labels" if predictions.has_merged_gold() else "eight labels"
     text = page.paragraph("Where the model was surest and wrong: worth looking up in the corpus, for slips "
                           "of the annotation too.")
     chart = drawn.add("confidence",
-                      plots.confidence_histogram(confidence, predictions.gold == predictions.predicted),
+                      plots.confidence_histogram(confidence, right),
                       "Histogram of confidence, right and wrong predictions apart.",
-                      "Right and wrong predictions over eight labels, by the probability of the predicted "
-                      "label.")
+                      f"Right and wrong predictions over {labels}, by the probability of the predicted label.")
     rows = [[error.document, error.tlink, f"{error.from_id} \N{RIGHTWARDS ARROW} {error.to_id}", error.kind,
              error.gold, error.predicted, percent(error.confidence)]
             for error in analysis.confident_errors(predictions, kinds)]

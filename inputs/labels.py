@@ -18,6 +18,11 @@ MERGE = {
 }
 
 
+def are_merged(labels):
+    """Whether labels, each one of `LABELS`, are no others than the three of `MERGED_LABELS`, as in the challenge's gold."""
+    return set(labels) <= set(MERGED_LABELS)
+
+
 def merge(label):
     """Return the one of `MERGED_LABELS` that `label`, one of `LABELS`, counts as; KeyError for any other."""
     return MERGE[label]

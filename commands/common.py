@@ -12,7 +12,7 @@ from support.errors import InputError
 
 def require_libraries():
     """Say what to run where a library is missing, instead of an import error's traceback."""
-    needed = ("numpy", "tensorflow", "tokenizers", "sklearn", "tqdm", "defusedxml", "matplotlib", "pulp")
+    needed = ("numpy", "tensorflow", "sklearn", "tqdm", "defusedxml", "matplotlib", "pulp")
     # TensorFlow 1.14, once imported, does not bear being looked for.
     missing = [name for name in needed if name not in sys.modules and importlib.util.find_spec(name) is None]
     if missing:

@@ -220,7 +220,7 @@ def make_features(documents, examples, tokenizer):
     ----------
     documents : list of data_process_i2b2.Document, those of the examples among them.
     examples : list of data_process_i2b2.Example.
-    tokenizer : tokenization.WordPieceTokenizer
+    tokenizer : tokenization.FullTokenizer
 
     Returns
     -------

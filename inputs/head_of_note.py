@@ -15,7 +15,7 @@ from inputs.labels import LABELS
 from tokenization import CLS, PAD, SEP
 
 # Raised whenever the same examples would give other arrays, so that no older cache is taken for a new one.
-FORMAT = 2
+FORMAT = 3
 INT_BYTES = 4
 CACHE_BYTES = 2000  # of an npz file around its arrays, and its digest
 
@@ -142,7 +142,7 @@ def make_features(examples, tokenizer, seq_length):
     Parameters
     ----------
     examples : list of data_process_i2b2.Example.
-    tokenizer : tokenization.WordPieceTokenizer.
+    tokenizer : tokenization.FullTokenizer.
     seq_length : length of every row.
     """
     targets = tokenize_once((example.target for example in examples), tokenizer)

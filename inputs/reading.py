@@ -12,13 +12,14 @@ import data_process_i2b2
 from inputs import identity
 from inputs.features import cached
 from inputs.views import view_of
+from inputs.vocabulary import read_vocab
 from network import pretrained
 from network.config import BertConfig, load_config
 from settings import Settings, as_text
 from support import files
 from support.console import say
 from support.errors import InputError
-from tokenization import UNK, WordPieceTokenizer, load_vocab
+from tokenization import UNK, FullTokenizer
 
 
 class Bert(NamedTuple):
@@ -85,7 +86,7 @@ def config_and_vocab(config_path, vocab_path, settings):
     InputError : a file unreadable, a vocabulary larger than the word embeddings, seq_length longer than BERT's positions or too
         short for the convolutions.
     """
-    config, vocab = load_config(config_path), load_vocab(vocab_path)
+    config, vocab = load_config(config_path), read_vocab(vocab_path)
     # Fewer are fine: some releases have rows of embeddings to spare, for the sake of their number.
     if len(vocab) > config.vocab_size:
         raise InputError(f"{vocab_path} has {len(vocab)} word pieces, but {config_path} says vocab_size "
@@ -269,15 +270,15 @@ def features_of(documents, examples, bert, settings):
     -------
     the Features of the settings' view
     """
-    # Making a tokenizer takes as long as classifying a few links; the next document uses the same one.
+    # The next document uses the same tokenizer, which knows the words it has met.
     tokenizer = kept_tokenizer(tuple(bert.vocab), bert.do_lower_case)
     return view_of(settings).make(documents, examples, tokenizer)
 
 
 @functools.lru_cache(maxsize=1)
 def kept_tokenizer(pieces, do_lower_case):
-    """The WordPieceTokenizer of a vocabulary's word pieces in the order of their ids."""
-    return WordPieceTokenizer({piece: number for number, piece in enumerate(pieces)}, do_lower_case)
+    """The FullTokenizer of a vocabulary's word pieces in the order of their ids."""
+    return FullTokenizer({piece: number for number, piece in enumerate(pieces)}, do_lower_case)
 
 
 def tell_case(corpus, bert, settings):
@@ -302,7 +303,7 @@ def tell_case(corpus, bert, settings):
 def split_features(corpus, bert, settings, name):
     """Features of one split ("train" or "test"), from the cache beside the corpus where it has them."""
     documents, examples = getattr(corpus, name)
-    tokenizer = WordPieceTokenizer(bert.vocab, bert.do_lower_case)
+    tokenizer = FullTokenizer(bert.vocab, bert.do_lower_case)
     view = view_of(settings)
     made, from_cache = cached(view, view.fingerprint(documents, examples, tokenizer),
                               lambda: view.make(documents, examples, tokenizer), corpus.folder.features, name)

@@ -16,7 +16,7 @@ from network.pretrained import load_weights
 from network.runtime import tf
 from settings import Settings
 from support import paths
-from tokenization import WordPieceTokenizer
+from tokenization import FullTokenizer
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def bert(parity):
 
 @pytest.fixture(scope="module")
 def made(examples, bert):
-    return make_features(examples, WordPieceTokenizer(bert.vocab, do_lower_case=False), Settings().seq_length)
+    return make_features(examples, FullTokenizer(bert.vocab, do_lower_case=False), Settings().seq_length)
 
 
 def test_data_equal_upstreams_to_the_byte(parity, examples):

@@ -160,7 +160,7 @@ run_pip() {
 
 check_import() {
     local said
-    said=$("$venv/bin/python" -c 'import tensorflow, h5py, sklearn, tokenizers' 2>&1) || {
+    said=$("$venv/bin/python" -c 'import tensorflow, h5py, sklearn' 2>&1) || {
         printf '%s\n' "$said" | tail -n 5 >&2
         fail "the requirements are installed in $venv but do not start on this machine (see above)."
     }

@@ -19,7 +19,7 @@ from network.runtime import tf
 from settings import settings_for
 from support import paths
 from support.errors import InputError
-from tokenization import WordPieceTokenizer
+from tokenization import FullTokenizer
 from training import checkpoints
 
 RECIPE = settings_for("context")
@@ -28,7 +28,7 @@ WORDS = "pain fever onset the scan was normal admission étude gaixotasuna of on
 NAMES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "'", "’", "##s")
 UNUSED = tuple(f"[unused{number}]" for number in range(1, 100))  # as many as multilingual BERT has
 VOCABULARY = {piece: number for number, piece in enumerate(NAMES + UNUSED + tuple(WORDS.split()))}
-TOKENIZER = WordPieceTokenizer(VOCABULARY, do_lower_case=False)
+TOKENIZER = FullTokenizer(VOCABULARY, do_lower_case=False)
 PIECES = {number: piece for piece, number in VOCABULARY.items()}
 
 

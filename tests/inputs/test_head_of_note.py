@@ -12,14 +12,14 @@ from inputs.features import cached, unique_rows
 from inputs.labels import LABELS
 from inputs.views import view_of
 from settings import Settings
-from tokenization import WordPieceTokenizer
+from tokenization import FullTokenizer
 
 WORDS = "abcdefghij"
 VOCAB = {piece: number for number, piece in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS])}
 CLS, SEP = VOCAB["[CLS]"], VOCAB["[SEP]"]
 
 
-class CountingTokenizer(WordPieceTokenizer):
+class CountingTokenizer(FullTokenizer):
     """Counts the texts it gets."""
     texts = 0
 
@@ -70,7 +70,7 @@ def test_truncation_is_that_of_the_loop(target, context, room):
        st.integers(5, 30))
 def test_rows_are_well_formed(pairs, length):
     made = head_of_note.make_features([example(" ".join(target), " ".join(context)) for target, context in pairs],
-                                  WordPieceTokenizer(VOCAB, False), length)
+                                  FullTokenizer(VOCAB, False), length)
     assert made.input_ids.shape == (len(pairs), length)
     for ids, mask, segments in zip(made.input_ids, made.input_mask, made.segment_ids):
         used = mask.sum()
@@ -121,7 +121,7 @@ def test_a_damaged_cache_is_told_and_made_again(damage, tokenizer, tmp_path, cap
 
 @given(st.lists(st.tuples(st.sampled_from(["a", "a b", "c"]), st.sampled_from(["d", "e f"])), min_size=1, max_size=30))
 def test_identical_rows_are_found(pairs):
-    made = head_of_note.make_features([example(*pair) for pair in pairs], WordPieceTokenizer(VOCAB, False), 8)
+    made = head_of_note.make_features([example(*pair) for pair in pairs], FullTokenizer(VOCAB, False), 8)
     different, where = unique_rows(made)
     assert len(different.input_ids) == len(set(pairs))
     np.testing.assert_array_equal(different.input_ids[where], made.input_ids)

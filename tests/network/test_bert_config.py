@@ -5,11 +5,11 @@ import pytest
 
 from inputs import reading
 from inputs.sample_corpus import make_tiny_bert
+from inputs.vocabulary import read_vocab
 from network.config import load_config
 from settings import Settings
 from support import paths
 from support.errors import InputError
-from tokenization import load_vocab
 
 CONFIG = {"attention_probs_dropout_prob": 0.1, "hidden_act": "gelu", "hidden_dropout_prob": 0, "hidden_size": 32,
           "initializer_range": 0.02, "intermediate_size": 64, "max_position_embeddings": 256, "num_attention_heads": 2,
@@ -149,4 +149,4 @@ def test_an_empty_line_of_a_vocabulary_is_named(content, line, tmp_path):
     path = tmp_path / "vocab.txt"
     path.write_bytes(content.encode("utf-8"))
     with pytest.raises(InputError, match=f"vocab.txt: line {line} is empty"):
-        load_vocab(str(path))
+        read_vocab(str(path))

@@ -11,7 +11,8 @@ import pytest
 from data_process_i2b2 import read_split
 from helpers import files_below, run, settings
 from inputs import head_of_note
-from tokenization import WordPieceTokenizer, load_vocab
+from inputs.vocabulary import read_vocab
+from tokenization import FullTokenizer
 
 # Knows nothing of the project: TensorFlow's loader, the names of the signature, arrays from a file.
 CLIENT = """
@@ -51,7 +52,7 @@ def test_a_clean_process_with_tensorflow_alone_gets_the_same_probabilities(model
     assets = served / "full" / "assets"
     kept = json.loads((assets / "settings.json").read_text())
     # The assets are all that it takes to make the input.
-    tokenizer = WordPieceTokenizer(load_vocab(str(assets / "vocab.txt")), kept["do_lower_case"])
+    tokenizer = FullTokenizer(read_vocab(str(assets / "vocab.txt")), kept["do_lower_case"])
     examples = read_split(str(corpus / "ground_truth" / "merged_xml")).examples
     made = head_of_note.make_features(examples, tokenizer, kept["seq_length"])
     np.savez(str(served / "features.npz"), **made._asdict())

@@ -1,4 +1,6 @@
-"""The optimizers, against the formulas in numpy; upstream's Adam is also held to recorded steps in test_parity.py."""
+"""The optimizers: against the formulas in numpy and the steps recorded from the release; upstream's Adam: test_parity.py."""
+import json
+
 import numpy as np
 import pytest
 
@@ -103,3 +105,84 @@ def test_smoothed_labels_are_a_mixture_with_the_uniform_distribution(smoothing):
     with tf.Graph().as_default(), tf.Session() as session:
         found = session.run(text_model.cross_entropy(tf.constant(logits), tf.constant(labels), smoothing))
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+# ------------------------------------------------------------------------------------------------ Google's interface
+
+@pytest.fixture(scope="module")
+def recorded(shared):
+    folder = shared / "bert_interface"
+    return json.loads((folder / "optimizer.json").read_text()), np.load(str(folder / "optimizer.npz"))
+
+
+NAMES = ("bert/x/kernel", "bert/x/bias", "bert/LayerNorm/gamma", "bert/emb", "head/unused")
+
+
+@pytest.mark.parametrize("resource", [False, True])
+@pytest.mark.parametrize("number", range(3))
+def test_steps_equal_the_releases(recorded, number, resource):
+    case, arrays = recorded[0][number], recorded[1]
+
+    def values(name):
+        return arrays[f"{case['name']}/{name}"]
+    with tf.Graph().as_default(), tf.Session() as session:
+        kernel, bias, gamma, table, unused = variables = [
+            tf.get_variable(name, initializer=tf.constant(values(name)[0]), use_resource=resource) for name in NAMES]
+        product = tf.tanh(tf.matmul(tf.gather(table, case["picked"]), kernel) + bias) * gamma
+        loss = 20.0 * tf.reduce_sum(tf.square(product - values("target")))
+        step = tf.train.get_or_create_global_step()
+        if "init_lr" in case["arguments"]:
+            operation = optimization.create_optimizer(loss, use_tpu=False, **case["arguments"])
+        else:
+            optimizer = optimization.AdamWeightDecayOptimizer(**case["arguments"])
+            pairs = zip(tf.gradients(loss, variables), variables)
+            operation = optimizer.apply_gradients(pairs, step, name="a_step")
+            assert operation.name == "a_step"
+        others = sorted(variable.op.name for variable in tf.global_variables() if variable not in variables)
+        assert others == case["other_variables"] and set(tf.trainable_variables()) == set(variables)
+        session.run(tf.global_variables_initializer())
+        for count in range(13):
+            for name, value in zip(NAMES, session.run(variables)):
+                expected = values(name)[count]
+                assert np.abs(value - expected).max() <= 1e-4 * max(np.abs(expected).max(), 1e-9), (count, name)
+            assert session.run(step) == values("global_step")[count]
+            session.run(operation)
+
+
+def test_each_step_is_one_from_the_values_before():
+    """The gradient of a product of two variables is the other variable; it may be that in its very memory."""
+    random = np.random.RandomState(0)
+    start = [random.normal(size=[300, 1000]).astype(np.float32) for _ in range(6)]
+    with tf.Graph().as_default(), tf.Session() as session:
+        variables = [tf.get_variable(f"w{number}", initializer=tf.constant(value)) for number, value in enumerate(start)]
+        optimizer = optimization.AdamWeightDecayOptimizer(0.1, weight_decay_rate=0.01)
+        pairs = [(tf.identity(variables[number ^ 1]), variable) for number, variable in enumerate(variables)]
+        operation = optimizer.apply_gradients(pairs)
+        for _ in range(20):
+            session.run(tf.global_variables_initializer())
+            session.run(operation)
+            for number, value in enumerate(session.run(variables)):
+                gradient = start[number ^ 1].astype(np.float64)
+                change = 0.1 * gradient / (np.sqrt(0.001 * gradient ** 2) + 1e-6) + 0.01 * start[number]
+                np.testing.assert_allclose(value, start[number] - 0.1 * change, rtol=1e-4, atol=1e-5)
+
+
+def test_the_optimizer_minimizes_like_any_other():
+    """What the release's own test asks: the way to a target within a hundred steps."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        weight = tf.get_variable("w", [3], initializer=tf.constant_initializer([0.1, -0.2, -0.1]))
+        loss = tf.reduce_mean(tf.square(tf.constant([0.4, 0.2, -0.5]) - weight))
+        operation = optimization.AdamWeightDecayOptimizer(0.2).minimize(loss, tf.train.get_or_create_global_step())
+        session.run(tf.global_variables_initializer())
+        for _ in range(100):
+            session.run(operation)
+        np.testing.assert_allclose(session.run(weight), [0.4, 0.2, -0.5], rtol=1e-2, atol=1e-2)
+        assert session.run(tf.train.get_global_step()) == 0, "it is left to the caller, as in the release"
+
+
+def test_what_cannot_be_trained_is_refused():
+    with tf.Graph().as_default():
+        with pytest.raises(ValueError, match="no trainable variable"):
+            optimization.create_optimizer(tf.constant(1.0), 1e-4, 10, 0, False)
+        with pytest.raises(ValueError, match="use_tpu=False"):
+            optimization.create_optimizer(tf.constant(1.0), 1e-4, 10, 0, True)

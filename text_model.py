@@ -15,7 +15,7 @@ def bert_cnn(inputs, config, settings, layers=None):
 
     Parameters
     ----------
-    inputs : dict of int32 tensors: `input_ids`, `input_mask`, `segment_ids`, each [batch, length], and what the view adds.
+    inputs : dict of int32 tensors: `input_ids`, `input_mask`, `token_type_ids`, each [batch, length], and what the view adds.
     config : modeling.BertConfig
     settings : settings.Settings
     layers : layers.Layers of this tower; with dropout in training.
@@ -25,9 +25,10 @@ def bert_cnn(inputs, config, settings, layers=None):
     logits : float32 [batch, 8], in the order of LABELS.
     """
     layers = layers or Layers()
-    bert = BertModel(config, inputs["input_ids"], inputs["input_mask"], inputs["segment_ids"], layers)
+    bert = BertModel(config, layers.drop, inputs["input_ids"], inputs["input_mask"], inputs["token_type_ids"], scope="bert",
+                     layers=layers)
     convolved = convolve(bert.sequence_output, settings.filter_sizes, settings.num_filters, layers, settings.seed)
-    pooled = view_of(settings).pool(bert.layer_outputs, convolved, inputs)
+    pooled = view_of(settings).pool(bert.all_encoder_layers, convolved, inputs)
     hidden = dense(pooled, settings.hidden_dim, "fc1", settings.seed)
     # Upstream drops units before the ReLU; with dropout's zeros the order makes no difference to the result.
     hidden = tf.nn.relu(layers.dropout(hidden, 1.0 - settings.keep_prob))

@@ -58,7 +58,7 @@ class Batch(NamedTuple):
 
     input_ids: np.ndarray       # [examples, length] word-piece ids
     input_mask: np.ndarray      # [examples, length] 1 for a word piece or marker, 0 for padding
-    segment_ids: np.ndarray     # [examples, length] 0
+    token_type_ids: np.ndarray  # [examples, length] 0
     link_markers: np.ndarray    # [examples, 2 sides] where the opening markers stand
     link_types: np.ndarray      # [examples, 2 sides] index into mentions.KINDS
     link_distances: np.ndarray  # [examples, 3] from `from` to `to` in word pieces, sentences and mentions, see `distances`
@@ -156,7 +156,7 @@ class AroundMentions:
 
     def input_shapes(self):
         """Batches differ in length."""
-        shapes = {name: [None, None] for name in ("input_ids", "input_mask", "segment_ids")}
+        shapes = {name: [None, None] for name in ("input_ids", "input_mask", "token_type_ids")}
         return dict(shapes, link_markers=[None, 2], link_types=[None, 2], link_distances=[None, UNITS], link_pooled=[None, 2])
 
     def pool(self, layer_outputs, convolved, inputs):

@@ -2,9 +2,9 @@
 
 `[CLS] target [SEP] context [SEP]`, padded to one length:
 
-    piece       [CLS] pain admission [SEP] the patient was ... [SEP] [PAD] ...
-    segment_ids   0    0       0       0    1     1     1        1     0
-    input_mask    1    1       1       1    1     1     1        1     0
+    piece          [CLS] pain admission [SEP] the patient was ... [SEP] [PAD] ...
+    token_type_ids   0    0       0       0    1     1     1        1     0
+    input_mask       1    1       1       1    1     1     1        1     0
 """
 from typing import NamedTuple
 
@@ -23,10 +23,10 @@ CACHE_BYTES = 2000  # of an npz file around its arrays, and its digest
 class Features(NamedTuple):
     """Model input, one row an example; all int32."""
 
-    input_ids: np.ndarray    # [examples, seq_length] word-piece ids
-    input_mask: np.ndarray   # [examples, seq_length] 1 for a word piece, 0 for padding
-    segment_ids: np.ndarray  # [examples, seq_length] 0 for the target, 1 for the context
-    label_ids: np.ndarray    # [examples] index into LABELS, -1 for an example without a label
+    input_ids: np.ndarray       # [examples, seq_length] word-piece ids
+    input_mask: np.ndarray      # [examples, seq_length] 1 for a word piece, 0 for padding
+    token_type_ids: np.ndarray  # [examples, seq_length] 0 for the target, 1 for the context
+    label_ids: np.ndarray       # [examples] index into LABELS, -1 for an example without a label
 
     def rows(self, chosen):
         """The features of some rows (a slice or an array of row numbers), in that order."""
@@ -34,7 +34,7 @@ class Features(NamedTuple):
 
     def keys(self):
         """What the model's input depends on, a row an example: int32 [examples, 2 * seq_length]."""
-        return np.concatenate([self.input_ids, self.segment_ids], axis=1)
+        return np.concatenate([self.input_ids, self.token_type_ids], axis=1)
 
 
 class HeadOfNote:
@@ -104,7 +104,7 @@ class HeadOfNote:
 
     def input_shapes(self):
         """Every row is padded to seq_length."""
-        return {name: [None, self._settings.seq_length] for name in ("input_ids", "input_mask", "segment_ids")}
+        return {name: [None, self._settings.seq_length] for name in ("input_ids", "input_mask", "token_type_ids")}
 
     def pool(self, layer_outputs, convolved, inputs):
         """The maximum of each convolution over time: float32 [batch, filters of all widths].
@@ -150,7 +150,7 @@ def make_features(examples, tokenizer, seq_length):
     cls, sep, pad = (tokenizer.vocab[piece] for piece in (CLS, SEP, PAD))
     input_ids = np.full((len(examples), seq_length), pad, np.int32)
     input_mask = np.zeros_like(input_ids)
-    segment_ids = np.zeros_like(input_ids)
+    token_type_ids = np.zeros_like(input_ids)
     for row, example in enumerate(examples):
         target, context = targets[example.target], contexts[example.context]
         of_target, of_context = truncated_lengths(len(target), len(context), seq_length - 3)
@@ -161,8 +161,8 @@ def make_features(examples, tokenizer, seq_length):
         input_ids[row, first:end - 1] = context[:of_context]
         input_ids[row, end - 1] = sep
         input_mask[row, :end] = 1
-        segment_ids[row, first:end] = 1
-    return Features(input_ids, input_mask, segment_ids, label_ids(examples))
+        token_type_ids[row, first:end] = 1
+    return Features(input_ids, input_mask, token_type_ids, label_ids(examples))
 
 
 def tokenize_once(texts, tokenizer):

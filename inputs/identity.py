@@ -19,7 +19,7 @@ def of_model(config, vocab, do_lower_case):
     """
     pieces, values = Digest(), Digest()
     pieces.add(*sorted(vocab, key=vocab.get))
-    values.add(json.dumps(config._asdict(), sort_keys=True))
+    values.add(json.dumps(config.to_dict(), sort_keys=True))
     return {"vocabulary": pieces.hexadecimal(), "configuration": values.hexadecimal(),
             "do_lower_case": str(bool(do_lower_case)).lower()}
 

@@ -1,24 +1,65 @@
 """The configuration of a BERT: its sizes and rates, read from its folder and checked. Needs no TensorFlow."""
+import copy
 import json
-from typing import NamedTuple
 
 from support.errors import InputError
 
 
-class BertConfig(NamedTuple):
-    """Sizes and rates of a BERT, under the names of `bert_config.json`."""
+class BertConfig:
+    """Sizes and rates of a BERT, under the names of `bert_config.json`, with the interface of Google's release.
 
-    vocab_size: int
-    hidden_size: int = 768
-    num_hidden_layers: int = 12
-    num_attention_heads: int = 12
-    intermediate_size: int = 3072
-    max_position_embeddings: int = 512
-    type_vocab_size: int = 2
-    hidden_dropout_prob: float = 0.1
-    attention_probs_dropout_prob: float = 0.1
-    initializer_range: float = 0.02
-    layer_norm_eps: float = 1e-12
+    Parameters
+    ----------
+    vocab_size : word pieces.
+    hidden_size, num_hidden_layers, num_attention_heads, intermediate_size : width of the hidden states, layers, heads of each,
+        width of the feed-forward networks.
+    hidden_act : their activation, a name (see modeling.get_activation) or a function.
+    hidden_dropout_prob, attention_probs_dropout_prob : shares dropped in training, of hidden states and of attention weights.
+    max_position_embeddings, type_vocab_size : positions, token types.
+    initializer_range : standard deviation of the start values.
+
+    Attributes
+    ----------
+    layer_norm_eps : added to the variances of layer normalization; the release's, unless it is set or a dictionary has it.
+    """
+
+    layer_norm_eps = 1e-12
+
+    def __init__(self, vocab_size, hidden_size=768, num_hidden_layers=12, num_attention_heads=12, intermediate_size=3072,
+                 hidden_act="gelu", hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1, max_position_embeddings=512,
+                 type_vocab_size=16, initializer_range=0.02):
+        self.vocab_size = vocab_size
+        self.hidden_size = hidden_size
+        self.num_hidden_layers = num_hidden_layers
+        self.num_attention_heads = num_attention_heads
+        self.intermediate_size = intermediate_size
+        self.hidden_act = hidden_act
+        self.hidden_dropout_prob = hidden_dropout_prob
+        self.attention_probs_dropout_prob = attention_probs_dropout_prob
+        self.max_position_embeddings = max_position_embeddings
+        self.type_vocab_size = type_vocab_size
+        self.initializer_range = initializer_range
+
+    @classmethod
+    def from_dict(cls, json_object):
+        """The configuration of a dict; further keys become attributes, too. Nothing is checked; `load_config` does that."""
+        config = cls(vocab_size=None)
+        vars(config).update(json_object)
+        return config
+
+    @classmethod
+    def from_json_file(cls, json_file):
+        """`from_dict` of a JSON file. OSError, ValueError : it cannot be read, is not JSON."""
+        with open(json_file, encoding="utf-8") as source:
+            return cls.from_dict(json.load(source))
+
+    def to_dict(self):
+        """A copy of all attributes: dict."""
+        return copy.deepcopy(vars(self))
+
+    def to_json_string(self):
+        """`to_dict` as JSON, sorted, indented by two spaces, with a line end."""
+        return json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
 
 
 # Largest values; beyond them a file is damaged, whatever it says.
@@ -71,7 +112,8 @@ def load_config(path):
     entries = read_json(path)
     check_model_type(path, entries)
     check_variant(path, entries)
-    config = BertConfig(**{key: size(path, entries, key) for key in SIZES}, **{key: number(path, entries, key) for key in NUMBERS})
+    config = BertConfig.from_dict(dict({key: size(path, entries, key) for key in SIZES}, hidden_act="gelu",
+                                       **{key: number(path, entries, key) for key in NUMBERS}))
     if config.hidden_size % config.num_attention_heads:
         raise InputError(f"{path}: hidden_size {config.hidden_size} is not a multiple of "
                          f"num_attention_heads {config.num_attention_heads}.")

@@ -80,10 +80,16 @@ class Layers:
             return drop(x, *place), lambda grad: drop(grad, *place)
         return layer(x)
 
-    def bias_gelu(self, x, bias):
-        """gelu(x + bias): x float [R, width], bias float32 [width]."""
-        forward = self._fused("gelu", lambda x, bias: gelu(x + bias))
-        backward = self._fused("gelu gradient", lambda x, bias, grad: grad * gelu_slope(x + bias))
+    def bias_activation(self, x, bias, activation):
+        """activation(x + bias): x float [R, width], bias float32 [width].
+
+        activation : gelu, tf.nn.relu, tf.tanh or None, which are compiled; or any other function.
+        """
+        if activation not in SLOPES:
+            return tf.cast(activation(tf.cast(x, tf.float32) + bias), self._type)
+        slope = SLOPES[activation]
+        forward = self._fused((activation, "forward"), lambda x, bias: activation(x + bias) if activation else x + bias)
+        backward = self._fused((activation, "gradient"), lambda x, bias, grad: grad * slope(x + bias))
 
         @tf.custom_gradient
         def layer(x, bias):
@@ -145,42 +151,45 @@ class Layers:
             return result, gradient
         return layer(x, gamma, beta)
 
-    def split_heads(self, x, bias, batch, length, heads):
-        """Query, key and value of every head from the joint projection.
+    def split_heads(self, x, bias, batch, length, heads, scales):
+        """Query, key and value of every head, or some of them, from their joint projection.
 
-        x : float [R, 3 * H], bias : float32 [3 * H]; returns three float [B, A, S, D], the query scaled by
-        1 / sqrt(D), the scale of the attention scores.
+        x : float [R, parts * H], bias : float32 [parts * H]; scales : a factor for each part, as the query's 1 / sqrt(D), the
+        scale of the attention scores. Returns a list of float [B, A, S, D], one for each part.
         """
-        width = bias.shape[0].value // 3
-        scale = (width // heads) ** -0.5
+        count, width = len(scales), bias.shape[0].value // len(scales)
+
+        def scaled(parts):
+            return [part if scale == 1.0 else part * scale for part, scale in zip(parts, scales)]
 
         def split(x, bias):
             shape = tf.shape(x)
-            parts = tf.reshape(x + bias, [shape[0], shape[1], 3, heads, width // heads])
-            query, key, value = tf.unstack(tf.transpose(parts, [2, 0, 3, 1, 4]))
-            return query * scale, key, value
+            parts = tf.reshape(x + bias, [shape[0], shape[1], count, heads, width // heads])
+            parts = scaled(tf.unstack(tf.transpose(parts, [2, 0, 3, 1, 4])))
+            return tuple(parts) if count > 1 else parts[0]
 
-        forward = self._fused("split heads", split)
+        forward = self._fused(("split heads", heads, scales), split)
 
         @tf.custom_gradient
         def layer(x, bias):
-            def gradient(query, key, value):
-                grad_x = tf.concat([merge_heads(part, width) for part in (query * scale, key, value)], axis=1)
+            def gradient(*grads):
+                grad_x = tf.concat([merge_heads(part, width) for part in scaled(grads)], axis=1)
                 return grad_x, column_sums(grad_x)
-            return forward(tf.reshape(x, [batch, length, 3 * width]), bias), gradient
-        return layer(x, bias)
+            return forward(tf.reshape(x, [batch, length, count * width]), bias), gradient
+        parts = layer(x, bias)
+        return list(parts) if count > 1 else [parts]
 
     def attention(self, query, key, value, mask, rate):
         """Scaled dot-product attention with dropout on its weights (Vaswani et al. 2017, 3.2.1).
 
-        query (already scaled), key, value : float [B, A, S, D].
-        mask : float32 [B, 1, 1, S], added to the scores: 0 at what a query sees, very low at what it does not.
-        Returns float [B, A, S, D].
+        query (already scaled) : float [B, A, F, D]; key, value : float [B, A, T, D].
+        mask : float32 [B, 1, 1 or F, T], added to the scores: 0 at what a query sees, very low at what it does not.
+        Returns float [B, A, F, D].
         """
-        heads, length = query.shape[1].value, tf.shape(query)[2]
-        # The compiled functions see the scores as a matrix, [B * A * S, S]: four dimensions take XLA far longer to compile.
-        square = tf.stack([-1, heads, length, length])
-        rows = tf.shape(query)[0] * heads * length
+        heads, length = query.shape[1].value, tf.shape(key)[2]
+        # The compiled functions see the scores as a matrix, [B * A * F, T]: four dimensions take XLA far longer to compile.
+        square = tf.stack([-1, heads, tf.shape(query)[2], length])
+        rows = tf.shape(query)[0] * heads * tf.shape(query)[2]
         rate, place = self._place(rate, tf.stack([rows, length]), self._share and self._share.rows_before(rows))
 
         def weigh(powers, sums, *place):
@@ -211,6 +220,11 @@ class Layers:
         return layer(query, key, value, mask)
 
     # -------------------------------------------------------------------------------------------------- plumbing
+
+    @property
+    def drop(self):
+        """Whether the dropouts of this tower act."""
+        return self._seed is not None
 
     def _place(self, rate, shape, before=None):
         """The rate of the next dropout in the network, and what `dropped` needs besides for a tensor of this shape.
@@ -246,6 +260,11 @@ class Layers:
         return self._functions[name]
 
 
+def worth_compiling(width):
+    """Whether XLA is worth its seconds of compiling for a model of this width; small ones do not win them back."""
+    return width >= 256
+
+
 # --------------------------------------------------------------------------------------------------------- formulas
 
 def gelu(x):
@@ -258,6 +277,15 @@ def gelu_slope(x):
     square = x * x
     tanh = tf.tanh(GELU_SCALE * x * (1.0 + GELU_CUBE * square))
     return 0.5 * (1.0 + tanh) + 0.5 * x * (1.0 - tanh * tanh) * (GELU_SCALE * (1.0 + 3.0 * GELU_CUBE * square))
+
+
+def tanh_slope(x):
+    """Derivative of the hyperbolic tangent."""
+    return 1.0 - tf.square(tf.tanh(x))
+
+
+# The activations that are compiled, with their derivatives; None for none.
+SLOPES = {gelu: gelu_slope, tf.tanh: tanh_slope, tf.nn.relu: lambda x: tf.cast(x > 0.0, tf.float32), None: tf.ones_like}
 
 
 def merge_heads(x, width):

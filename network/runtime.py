@@ -37,7 +37,8 @@ def keep_memory():
 
 
 keep_memory()
-tf.logging.set_verbosity(tf.logging.ERROR)
+if tf.logging.get_verbosity() == tf.logging.WARN:  # TensorFlow's own choice; a script that has made another keeps it
+    tf.logging.set_verbosity(tf.logging.ERROR)
 tf.disable_v2_behavior()
 
 

@@ -56,6 +56,8 @@ def test_features_equal_upstreams(made, examples, recorded):
     assert [example.guid for example in examples] == recorded["features"]["guid"].tolist()
     for name, array in made._asdict().items():
         assert array.dtype == np.int32
+        # Upstream's name for them.
+        name = name.replace("token_type_ids", "segment_ids")
         np.testing.assert_array_equal(array, recorded["features"][name], err_msg=name)
 
 
@@ -65,7 +67,7 @@ class Model:
     def __init__(self, bert, recorded, xla):
         settings = Settings(keep_prob=1.0)
         self.inputs = {name: tf.placeholder(tf.int32, [None, settings.seq_length]) for name in
-                       ("input_ids", "input_mask", "segment_ids")}
+                       ("input_ids", "input_mask", "token_type_ids")}
         self.labels = tf.placeholder(tf.int32, [None])
         step = tf.train.create_global_step()
         self.logits = text_model.bert_cnn(self.inputs, bert.config, settings,

@@ -13,7 +13,7 @@ import text_model
 from inputs.batching import EvaluationBatches, in_order, inputs_of, share
 from inputs.features import evaluated_rows
 from inputs.views import view_of
-from network.layers import Layers, Share
+from network.layers import Layers, Share, worth_compiling
 from network.pretrained import check_variables, load_weights
 from network.runtime import CHECKPOINT_ERRORS, session_config, tf
 from support.console import Progress
@@ -179,8 +179,7 @@ def evaluation_logits(inputs, config, settings, step, number):
 
 def tower(config, settings, step=None, share=None, batch=None):
     """The layers of one tower: with dropout where there is a step, else without; `share` and `batch` as for Layers."""
-    # Compiling takes seconds, which small models do not win back.
-    xla = config.hidden_size >= 256 if settings.xla == "auto" else settings.xla == "on"
+    xla = worth_compiling(config.hidden_size) if settings.xla == "auto" else settings.xla == "on"
     return Layers(xla, None if step is None else settings.seed, step, settings.precision, share, batch)
 
 

@@ -11,6 +11,7 @@ import optimization
 import text_model
 from inputs import batching
 from inputs.views import view_of
+from network.config import BertConfig
 from network.runtime import session_config, tf
 from training import estimator
 
@@ -32,12 +33,17 @@ def measure(config, settings):
     config : modeling.BertConfig
     settings : settings.Settings
     """
-    one = measure_graph(config._replace(num_hidden_layers=1), settings)
+    one = measure_graph(with_layers(config, 1), settings)
     if config.num_hidden_layers == 1:
         return one
-    two = measure_graph(config._replace(num_hidden_layers=2), settings)
+    two = measure_graph(with_layers(config, 2), settings)
     further = config.num_hidden_layers - 1
     return Speed(*(first + further * max(0.0, second - first) for first, second in zip(one, two)))
+
+
+def with_layers(config, count):
+    """The configuration of the same model with another number of layers."""
+    return BertConfig.from_dict(dict(config.to_dict(), num_hidden_layers=count))
 
 
 def measure_graph(config, settings):

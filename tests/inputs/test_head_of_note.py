@@ -49,7 +49,7 @@ def test_a_pair_as_bert_reads_it(tokenizer):
     a, b, c, d, e = (VOCAB[word] for word in "abcde")
     np.testing.assert_array_equal(made.input_ids, [[CLS, a, b, SEP, c, d, e, SEP, 0, 0]])
     np.testing.assert_array_equal(made.input_mask, [[1] * 8 + [0] * 2])
-    np.testing.assert_array_equal(made.segment_ids, [[0] * 4 + [1] * 4 + [0] * 2])
+    np.testing.assert_array_equal(made.token_type_ids, [[0] * 4 + [1] * 4 + [0] * 2])
     np.testing.assert_array_equal(made.label_ids, [LABELS.index("AFTER")])
     assert {array.dtype for array in made} == {np.dtype(np.int32)}
 
@@ -72,7 +72,7 @@ def test_rows_are_well_formed(pairs, length):
     made = head_of_note.make_features([example(" ".join(target), " ".join(context)) for target, context in pairs],
                                   FullTokenizer(VOCAB, False), length)
     assert made.input_ids.shape == (len(pairs), length)
-    for ids, mask, segments in zip(made.input_ids, made.input_mask, made.segment_ids):
+    for ids, mask, segments in zip(made.input_ids, made.input_mask, made.token_type_ids):
         used = mask.sum()
         assert (mask[:used] == 1).all() and (ids[used:] == 0).all() and (segments[used:] == 0).all()
         assert ids[0] == CLS and ids[used - 1] == SEP and (ids == SEP).sum() == 2
@@ -125,4 +125,4 @@ def test_identical_rows_are_found(pairs):
     different, where = unique_rows(made)
     assert len(different.input_ids) == len(set(pairs))
     np.testing.assert_array_equal(different.input_ids[where], made.input_ids)
-    np.testing.assert_array_equal(different.segment_ids[where], made.segment_ids)
+    np.testing.assert_array_equal(different.token_type_ids[where], made.token_type_ids)

@@ -17,7 +17,7 @@ from support.paths import BertFolder, CorpusFolder, ResultFolder
 from training import runs
 
 VOCAB = {piece: number for number, piece in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "pain", "fever"])}
-CONFIG = BertConfig(6, 8, 1, 2, 16, 32)
+CONFIG = BertConfig(6, 8, 1, 2, 16, max_position_embeddings=32)
 NOTE = Document("1", "\npain and fever\n", (Mention("EVENT", "E0", 1, 5, "pain", "PROBLEM", {}),
                                             Mention("EVENT", "E1", 10, 15, "fever", "PROBLEM", {})),
                 (Tlink("TL0", "E0", "pain", "E1", "fever", "BEFORE"),))
@@ -29,7 +29,7 @@ def test_the_order_of_the_vocabulary_and_the_case_are_part_of_a_model():
                for vocab, lower in ((VOCAB, False), (swapped, False), (VOCAB, True))]
     assert digests[0]["vocabulary"] != digests[1]["vocabulary"] and digests[0]["configuration"] == digests[1]["configuration"]
     assert digests[0]["do_lower_case"] != digests[2]["do_lower_case"]
-    wider = identity.of_model(BertConfig(6, 8, 1, 2, 32, 32), VOCAB, False)
+    wider = identity.of_model(BertConfig(6, 8, 1, 2, 32, max_position_embeddings=32), VOCAB, False)
     assert wider["configuration"] != digests[0]["configuration"]
 
 

@@ -4,7 +4,7 @@ import itertools
 import numpy as np
 import pytest
 
-from network.layers import Layers
+from network.layers import Layers, gelu
 from network.runtime import tf
 
 ROWS, WIDTH, HEADS, BATCH, LENGTH = 12, 8, 2, 3, 4
@@ -34,13 +34,17 @@ MASK = MASK * np.ones([BATCH, 1, 1, 1], np.float32)
 QUERY = [normal(BATCH, HEADS, LENGTH, 2) + number for number in range(3)]
 CASES = {
     "norm": (lambda layers, *a: layers.norm(*a), plain_norm, [normal(ROWS, WIDTH), 1 + normal(WIDTH), normal(WIDTH)]),
-    "gelu": (lambda layers, *a: layers.bias_gelu(*a), lambda x, bias: plain_gelu(x + bias), [normal(ROWS, WIDTH), normal(WIDTH)]),
+    "gelu": (lambda layers, *a: layers.bias_activation(*a, activation=gelu), lambda x, bias: plain_gelu(x + bias),
+             [normal(ROWS, WIDTH), normal(WIDTH)]),
+    **{name: (lambda layers, *a, function=function: layers.bias_activation(*a, activation=function),
+              lambda x, bias, function=function: function(x + bias) if function else x + bias, [normal(ROWS, WIDTH), normal(WIDTH)])
+       for name, function in (("relu", tf.nn.relu), ("tanh", tf.tanh), ("linear", None), ("another function", tf.nn.softplus))},
     "add_norm": (lambda layers, *a: layers.dropout_add_norm(*a, rate=0.0),
                  lambda x, bias, residual, gamma, beta: plain_norm(residual + x + bias, gamma, beta),
                  [normal(ROWS, WIDTH), normal(WIDTH), normal(ROWS, WIDTH) * 2, 1 + normal(WIDTH), normal(WIDTH)]),
     "attention": (lambda layers, q, k, v: layers.attention(q, k, v, tf.constant(MASK), 0.0),
                   lambda q, k, v: tf.matmul(tf.nn.softmax(tf.matmul(q, k, transpose_b=True) + MASK), v), QUERY),
-    "split": (lambda layers, x, b: tf.concat(layers.split_heads(x, b, BATCH, LENGTH, HEADS), 0),
+    "split": (lambda layers, x, b: tf.concat(layers.split_heads(x, b, BATCH, LENGTH, HEADS, (2.0 ** -0.5, 1.0, 1.0)), 0),
               lambda x, b: tf.concat(plain_split(x, b), 0), [normal(ROWS, 3 * 4), normal(3 * 4)]),
 }
 

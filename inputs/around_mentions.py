@@ -15,7 +15,7 @@ from inputs.sentences import headings, sentence_starts
 from tokenization import CLS, PAD, SEP
 
 # Raised whenever the same documents would give other arrays, so that no older cache is taken for a new one.
-FORMAT = 4
+FORMAT = 5
 
 NOWHERE = (-1, -1)  # the span of a mention that the text does not hold
 
@@ -87,7 +87,7 @@ class AroundMentions:
     def fingerprint(self, documents, examples, tokenizer):
         """Digest of notes, mentions, examples, vocabulary, options and format, hexadecimal."""
         digest = Digest()
-        digest.add(str(FORMAT), str(tokenizer.do_lower_case), *LABELS)
+        digest.add(str(FORMAT), str(tokenizer.basic_tokenizer.do_lower_case), *LABELS)
         digest.add(*("/".join(kind) for kind in mentions.KINDS))
         digest.add(*sorted(tokenizer.vocab, key=tokenizer.vocab.get))
         digest.add(*(part for document in documents for part in (document.name, document.text, *mention_texts(document))))

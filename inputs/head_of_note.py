@@ -54,7 +54,7 @@ class HeadOfNote:
     def fingerprint(self, documents, examples, tokenizer):
         """Digest of texts, labels, vocabulary, options and format, hexadecimal."""
         digest = Digest()
-        digest.add(str(FORMAT), str(self._settings.seq_length), str(tokenizer.do_lower_case), *LABELS)
+        digest.add(str(FORMAT), str(self._settings.seq_length), str(tokenizer.basic_tokenizer.do_lower_case), *LABELS)
         digest.add(*sorted(tokenizer.vocab, key=tokenizer.vocab.get))
         notes = {}
         for example in examples:

@@ -3,8 +3,11 @@ import ast
 import contextlib
 import functools
 import io
+import os
 import re
 import shlex
+import subprocess
+import sys
 import urllib.parse
 
 import pytest
@@ -223,3 +226,13 @@ def test_a_picture_is_drawn(chromium, tmp_path):
 def test_without_a_report_no_picture_is_drawn(tmp_path):
     finished = run("tools.make_images", "--result", tmp_path / "nowhere", "--out", tmp_path / "images", check=False)
     assert finished.returncode == 1 and "run_i2b2.py demo" in finished.stderr and not (tmp_path / "images").exists()
+
+
+def test_the_classifier_of_the_document_learns(bert, tmp_path):
+    """On the TensorFlow that runs the tests, from another folder, by PYTHONPATH alone."""
+    code = re.search(r"```python\n(.*?)```", read("docs/as-a-library.md"), re.DOTALL).group(1)
+    (tmp_path / "classifier.py").write_text(code, encoding="utf-8")
+    finished = subprocess.run([sys.executable, "classifier.py", str(bert)], cwd=str(tmp_path), stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, universal_newlines=True, env=dict(os.environ, PYTHONPATH=str(PROJECT)))
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout == "right: 4 of 4\n"

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import modeling
+import optimization
 from modeling import BertConfig, BertModel
 from network.layers import Layers
 from network.runtime import tf
@@ -293,3 +294,38 @@ def test_the_import_is_silent_and_leaves_the_scripts_own_log_level(project):
     finished = subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=str(project), stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE)
     assert (finished.returncode, finished.stdout) == (0, b""), finished.stderr
+
+
+# ------------------------------------------------------------------------------------------------------- in a script
+
+def model_fn(features, labels, mode):
+    """A classifier as scripts for Google's release write it."""
+    training = mode == tf.estimator.ModeKeys.TRAIN
+    config = BertConfig.from_dict(dict(SMALL.to_dict(), hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1))
+    bert = BertModel(config, training, features["input_ids"], features["input_mask"], features["segment_ids"], False)
+    pooled = bert.get_pooled_output()
+    weights = tf.get_variable("output_weights", [2, pooled.shape[-1].value], initializer=modeling.create_initializer())
+    loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(
+        labels=labels, logits=tf.matmul(pooled, weights, transpose_b=True)))
+    train_op = optimization.create_optimizer(loss, 1e-2, 20, 2, False) if training else None
+    return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=train_op)
+
+
+def input_fn():
+    features = {"input_ids": IDS, "input_mask": np.ones_like(IDS), "segment_ids": np.zeros_like(IDS)}
+    return tf.data.Dataset.from_tensors((features, np.array([0, 1]))).repeat(20)
+
+
+def test_an_estimator_trains_it_and_does_so_again(tmp_path):
+    trained = []
+    for name in ("one", "other"):
+        config = tf.estimator.RunConfig(model_dir=str(tmp_path / name), tf_random_seed=2, log_step_count_steps=None)
+        estimator = tf.estimator.Estimator(model_fn, config=config)
+        before = estimator.train(input_fn, steps=1).evaluate(input_fn, steps=1)["loss"]
+        after = estimator.train(input_fn, max_steps=20).evaluate(input_fn, steps=1)
+        assert after["global_step"] == 20 and after["loss"] < 0.5 * before
+        trained.append({name: estimator.get_variable_value(name) for name in estimator.get_variable_names()})
+    one, other = trained
+    assert {f"bert/pooler/dense/kernel/{moment}" for moment in ("adam_m", "adam_v")} < set(one)
+    for name, value in one.items():
+        np.testing.assert_allclose(value, other[name], rtol=1e-5, atol=1e-6, err_msg=name)

@@ -307,13 +307,13 @@ def model_fn(features, labels, mode):
     weights = tf.get_variable("output_weights", [2, pooled.shape[-1].value], initializer=modeling.create_initializer())
     loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(
         labels=labels, logits=tf.matmul(pooled, weights, transpose_b=True)))
-    train_op = optimization.create_optimizer(loss, 1e-2, 20, 2, False) if training else None
+    train_op = optimization.create_optimizer(loss, 3e-3, 50, 2, False) if training else None
     return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=train_op)
 
 
 def input_fn():
     features = {"input_ids": IDS, "input_mask": np.ones_like(IDS), "segment_ids": np.zeros_like(IDS)}
-    return tf.data.Dataset.from_tensors((features, np.array([0, 1]))).repeat(20)
+    return tf.data.Dataset.from_tensors((features, np.array([0, 1]))).repeat(50)
 
 
 def test_an_estimator_trains_it_and_does_so_again(tmp_path):
@@ -322,8 +322,8 @@ def test_an_estimator_trains_it_and_does_so_again(tmp_path):
         config = tf.estimator.RunConfig(model_dir=str(tmp_path / name), tf_random_seed=2, log_step_count_steps=None)
         estimator = tf.estimator.Estimator(model_fn, config=config)
         before = estimator.train(input_fn, steps=1).evaluate(input_fn, steps=1)["loss"]
-        after = estimator.train(input_fn, max_steps=20).evaluate(input_fn, steps=1)
-        assert after["global_step"] == 20 and after["loss"] < 0.5 * before
+        after = estimator.train(input_fn, max_steps=50).evaluate(input_fn, steps=1)
+        assert after["global_step"] == 50 and after["loss"] < 0.5 * before
         trained.append({name: estimator.get_variable_value(name) for name in estimator.get_variable_names()})
     one, other = trained
     assert {f"bert/pooler/dense/kernel/{moment}" for moment in ("adam_m", "adam_v")} < set(one)

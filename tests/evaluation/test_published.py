@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evaluation import headline, predictions, published, report
-from evaluation.results import score
+from evaluation.tlink_scores import score
 from helpers import made_up
 from inputs.labels import MERGED_LABELS
 from support.paths import ResultFolder

@@ -54,7 +54,7 @@ ABSTRACT = """<document><id>{id}</id>
 <passage><infon key="type">title</infon><offset>0</offset><text>Zyxodine and {disease}, a study.</text>
 <annotation id="0"><infon key="type">Chemical</infon><infon key="MESH">D1</infon><text>Zyxodine</text></annotation>
 <annotation id="1"><infon key="type">Disease</infon><infon key="MESH">D3</infon><text>{disease}</text></annotation></passage>
-<passage><infon key="type">abstract</infon><offset>30</offset><text>Gold did not cause {disease} (or fever) in case {id}: 50%.</text>
+<passage><infon key="type">abstract</infon><offset>30</offset><text>Gold did not cause {disease} (or fever) in {id}: 50%.</text>
 <annotation id="2"><infon key="type">Chemical</infon><infon key="MESH">D2</infon><text>Gold</text></annotation>
 <annotation id="3"><infon key="type">Disease</infon><infon key="MESH">D4</infon><text>fever</text></annotation></passage>
 <relation id="R0"><infon key="relation">CID</infon><infon key="Chemical">D1</infon><infon key="Disease">D3</infon></relation>

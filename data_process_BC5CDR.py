@@ -70,6 +70,16 @@ class Document(NamedTuple):
     diseases: dict    # {MeSH id: text}
     relations: tuple  # (chemical, disease) MeSH ids of each CID relation, in the order of the file
 
+    @property
+    def name(self):
+        """What other corpora call the id."""
+        return self.id
+
+    @property
+    def text(self):
+        """What the classifier reads of it, see `context`."""
+        return context(self)
+
 
 class Example(NamedTuple):
     """A pair of a chemical and a disease as the classifier sees it; no string holds a tab or a line break."""

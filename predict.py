@@ -19,6 +19,7 @@ from network.runtime import session_config, tf
 from notes import candidates
 from notes.answering import answer, read_note
 from support import paths
+from tasks.i2b2 import I2B2
 from training import checkpoints, estimator, runs
 
 
@@ -42,7 +43,7 @@ class RelationClassifier:
 
     def __init__(self, result=paths.DEFAULT_RESULT, bert=None, recipe=None, assignments=()):
         folder = paths.ResultFolder(result)
-        runs.require_model(folder)
+        runs.require_model(folder, I2B2.no_model)
         checkpoints.check(folder.best)
         record = results.read_run(folder)
         self.settings = runs.settings_of_model(folder, record, recipe, assignments)
@@ -50,7 +51,7 @@ class RelationClassifier:
         estimator.check_precision(self.settings)
         self.bert = reading.bert_of_model(folder, record, self.settings, bert and paths.BertFolder(bert))
         with tf.Graph().as_default():
-            self._graph = estimator.standalone_graph(self.bert.config, self.settings)
+            self._graph = estimator.standalone_graph(self.bert.config, self.settings, len(LABELS))
             estimator.check_checkpoint(folder.best)
             self.session = tf.Session(config=session_config(self.settings.threads))
             tf.train.Saver(tf.global_variables()).restore(self.session, folder.best)

@@ -245,8 +245,8 @@ def format_scores(result):
 
     Where the gold has no others than the three merged labels, these come first.
     """
-    eight = [_format_pairs("Eight labels, each pair by itself", result["pairs"])]
-    three = [_format_pairs("Merged to three labels, each pair by itself", result["merged"])]
+    eight = [format_pairs("Eight labels, each pair by itself", result["pairs"])]
+    three = [format_pairs("Merged to three labels, each pair by itself", result["merged"])]
     closure = ["Temporal closure, as the 2012 challenge scores it (merged labels)",
                "   ".join(f"{name} {result['tempeval'][name]:.4f}" for name in FIGURES)]
     if has_merged_gold(result):
@@ -261,7 +261,8 @@ def has_merged_gold(result):
     return are_merged(label for label, of in result["pairs"]["labels"].items() if of["support"])
 
 
-def _format_pairs(title, result):
+def format_pairs(title, result, units="TLINKs"):
+    """What `pair_scores` returns as text, under a title; `units` is what is counted."""
     labels = list(result["labels"])
     support = sum(result["labels"][label]["support"] for label in labels)
     rows = [[label] + _decimals(result["labels"][label]) + [str(result["labels"][label]["support"])]
@@ -273,7 +274,7 @@ def _format_pairs(title, result):
     if result["loss"] is not None:
         overall += f"   loss {result['loss']:.4f}"
     return "\n\n".join((
-        f"{title} ({support} TLINKs)", overall,
+        f"{title} ({support} {units})", overall,
         format_table(["label", "precision", "recall", "F1", "support"], rows),
         "Confusion matrix: a row is a gold label, a column a predicted one",
         format_table([""] + labels, matrix),

@@ -39,7 +39,8 @@ class Settings(NamedTuple):
     patience: int = 1000            # steps without a better score that end training; 0: no limit
     selection: str = "upstream"     # score of a checkpoint: upstream (mean of batch and dev accuracy), accuracy, macro_f1
     test_gold: str = "merged"       # test documents: merged (upstream's, of three types) or unmerged (of all eight)
-    dev: str = "test"               # dev examples: test (upstream's choice) or the share of training documents to hold out
+    dev: str = "test"               # dev examples: test, development (BC5CDR), or the share of training documents to hold out
+    negatives: str = "sampled"      # BC5CDR only: pairs that are no relation: sampled (upstream) or all
     max_steps: int = 0              # end training after this many steps; 0: no limit; a run keeps the one it began with
     save_every_minutes: float = 10.0  # how much work a cut-off run loses at most
     precision: str = "float32"      # of products and activations: float32, or bfloat16 (TensorFlow 2.15 only)
@@ -61,7 +62,8 @@ RECIPES = {
 
 CHOICES = {"do_lower_case": ("auto", "true", "false"), "markers": ("none", "inserted"), "entities": ("upstream", "decoded"),
            "optimizer": ("adam", "adamw"), "selection": ("upstream", "accuracy", "macro_f1"),
-           "test_gold": ("merged", "unmerged"), "precision": ("float32", "bfloat16"), "xla": ("auto", "on", "off")}
+           "test_gold": ("merged", "unmerged"), "negatives": ("sampled", "all"), "precision": ("float32", "bfloat16"),
+           "xla": ("auto", "on", "off")}
 MINIMUM = {"keep_prob": 1e-6, "clip": 1e-9, "learning_rate": 0.0, "warmup": 0.0, "weight_decay": 0.0, "head_rate": 0.0,
            "save_every_minutes": 0.0, "max_steps": 0, "threads": 0, "devices": 0, "seed": 0, "seq_length": 5, "context": 0,
            "evaluate_every": 0, "patience": 0, "smoothing": 0.0}
@@ -69,23 +71,24 @@ SHORTEST_WINDOWS = 9  # [CLS], two pieces, each with its [SEP], and four markers
 MAXIMUM = {"smoothing": 1.0, "keep_prob": 1.0, "warmup": 1.0, "seed": 2 ** 31 - 1}
 
 
-def settings_for(recipe, assignments=(), seed=None, base=None):
+def settings_for(recipe, assignments=(), seed=None, base=None, recipes=RECIPES):
     """The settings of a recipe with the user's changes.
 
     Parameters
     ----------
-    recipe : name in `RECIPES`.
+    recipe : name in `recipes`.
     assignments : "KEY=VALUE" strings, as `--set` takes them; a later one wins.
     seed : value of `--seed`, or None.
     base : Settings to change instead of the recipe's, those of a trained model.
+    recipes : {name: Settings}, those of the task.
 
     Raises
     ------
     InputError : unknown recipe or key, a value of the wrong type or outside its range, or one that could not act.
     """
-    if recipe not in RECIPES:
-        raise InputError(f"--recipe {recipe}: no such recipe; there are: {', '.join(RECIPES)}.")
-    settings = base or RECIPES[recipe]
+    if recipe not in recipes:
+        raise InputError(f"--recipe {recipe}: no such recipe; there are: {', '.join(recipes)}.")
+    settings = base or recipes[recipe]
     for assignment in assignments:
         key, equals, value = assignment.partition("=")
         if not equals or key not in Settings._fields:
@@ -96,7 +99,7 @@ def settings_for(recipe, assignments=(), seed=None, base=None):
             raise InputError("--seed and --set seed= say the same thing: give one of them.")
         settings = settings._replace(seed=parse_value("seed", str(seed)))
     check_together(settings)
-    check_acts(settings, base or RECIPES[recipe])
+    check_acts(settings, base or recipes[recipe])
     return settings
 
 
@@ -146,8 +149,8 @@ def parse_value(key, text):
 
 
 def check_dev(text, value):
-    """`dev` is `test` or a share of the training documents between 0 and 1."""
-    if value != "test":
+    """`dev` is `test`, `development` or a share of the training documents between 0 and 1."""
+    if value not in ("test", "development"):
         try:
             share = float(value)
         except ValueError:

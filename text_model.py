@@ -10,7 +10,7 @@ from network.layers import Layers
 from network.runtime import tf
 
 
-def bert_cnn(inputs, config, settings, layers=None):
+def bert_cnn(inputs, config, settings, layers=None, label_count=len(LABELS)):
     """The classifier's graph.
 
     Parameters
@@ -19,10 +19,11 @@ def bert_cnn(inputs, config, settings, layers=None):
     config : modeling.BertConfig
     settings : settings.Settings
     layers : layers.Layers of this tower; with dropout in training.
+    label_count : int, how many labels there are; those of i2b2 unless told otherwise.
 
     Returns
     -------
-    logits : float32 [batch, 8], in the order of LABELS.
+    logits : float32 [batch, label_count], in the order of the labels.
     """
     layers = layers or Layers()
     bert = BertModel(config, layers.drop, inputs["input_ids"], inputs["input_mask"], inputs["token_type_ids"], scope="bert",
@@ -32,7 +33,7 @@ def bert_cnn(inputs, config, settings, layers=None):
     hidden = dense(pooled, settings.hidden_dim, "fc1", settings.seed)
     # Upstream drops units before the ReLU; with dropout's zeros the order makes no difference to the result.
     hidden = tf.nn.relu(layers.dropout(hidden, 1.0 - settings.keep_prob))
-    return dense(hidden, len(LABELS), "logits", settings.seed)
+    return dense(hidden, label_count, "logits", settings.seed)
 
 
 def convolve(sequence, widths, filters, layers, seed):
@@ -100,6 +101,6 @@ def cross_entropy(logits, label_ids, smoothing=0.0):
 
 
 def log_probabilities(logits):
-    """Logarithms of the label probabilities, in numpy: float64 [examples, 8]."""
+    """Logarithms of the label probabilities, in numpy: float64 [examples, labels]."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))

@@ -96,9 +96,10 @@ def model(corpus_folder, bert_folder, result, settings, steps):
     settings = settings._replace(max_steps=total, num_epochs=total, evaluate_every=total)
     dev = dev.rows(slice(0, settings.eval_batch_size))
     batches = batching.Batches(features_of_training, settings)
-    hook = protocol.TrainingProtocol(batches, dev, settings, result, None)
+    hook = protocol.TrainingProtocol(batches, dev, LABELS, settings, result, None)
     stopwatch = Stopwatch(hook, batches, batching.EvaluationBatches(dev, settings).at(0), bert.config, settings, steps)
-    runner = estimator.estimator(bert.config, settings, result.checkpoints, bert=bert.folder, total_steps=total, hook=hook)
+    runner = estimator.estimator(bert.config, settings, result.checkpoints, label_count=len(LABELS), bert=bert.folder,
+                                 total_steps=total, hook=hook)
     runner.train(lambda: estimator.train_input_fn(batches, settings, 0), hooks=[stopwatch])
     figures = dict(stopwatch.figures(), input_seconds=seconds_of_input(batches, settings))
     return dict(figures, input_share=figures["input_seconds"] / figures["train_seconds"])
@@ -275,7 +276,8 @@ def forward_flop(config, settings, batch):
     layer = 2 * examples * length * width * (4 * width + 2 * config.intermediate_size + 2 * length)
     widths = np.array(settings.filter_sizes)
     convolutions = (2 * settings.num_filters * examples * (length + 1 - widths) * widths * width).sum()
-    (read, _), (_, labels) = (estimator.model_shapes(config, settings)[name] for name in ("fc1/kernel", "logits/kernel"))
+    shapes = estimator.model_shapes(config, settings, len(LABELS))
+    (read, _), (_, labels) = (shapes[name] for name in ("fc1/kernel", "logits/kernel"))
     return int(config.num_hidden_layers * layer + convolutions + 2 * examples * settings.hidden_dim * (read + labels))
 
 

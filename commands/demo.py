@@ -1,6 +1,7 @@
 """`demo`: a toy model on the synthetic sample corpus, trained and tested."""
 from commands.test import test
 from commands.train import train
+from evaluation.tlink_scores import EIGHT, THREE
 from inputs.sample_corpus import toy_bert
 from support.console import say
 
@@ -19,8 +20,8 @@ def demo(arguments):
 
 def sentence(head):
     """How good the toy is, by the labels that its gold has; `head` is a headline.Headline."""
-    score, labels, commonest = (("merged.accuracy", "three", head.merged) if head.merged_gold
-                                else ("pairs.accuracy", "eight", head.commonest))
+    group = head.scores[0].group
+    score, labels = {EIGHT: ("pairs.accuracy", "eight"), THREE: ("merged.accuracy", "three")}[group]
     accuracy, always = head.intervals[score].value, head.baseline[score]
     return (f"Of {labels} labels, the toy gives {100 * accuracy:.1f} % of the synthetic TLINKs the right one; always answering "
-            f"{commonest} would get {100 * always:.1f} %: {100 * (accuracy - always):+.1f} points.")
+            f"{head.answers[group]} would get {100 * always:.1f} %: {100 * (accuracy - always):+.1f} points.")

@@ -2,35 +2,39 @@
 import argparse
 import os
 
-from settings import RECIPES, Settings
+from settings import Settings
 from support import paths
+from tasks.i2b2 import I2B2
 
 
-def parse_arguments(words=None):
-    """The command line, or a list of its words, as a namespace; ends the process where they are wrong."""
-    parser = argparse.ArgumentParser(prog="run_i2b2.py", description="BERT-CNN for the temporal relations of i2b2 2012.")
-    commands = parser.add_subparsers(dest="command", metavar="check|train|test|demo|predict|export|compare")
+def parse_arguments(words=None, task=I2B2):
+    """The command line, or a list of its words, as a namespace, with the task; ends the process where they are wrong."""
+    parser = argparse.ArgumentParser(prog=task.program, description=task.description)
+    commands = parser.add_subparsers(dest="command", metavar="|".join(task.commands))
     commands.required = True
     for name, recipe, text in (("check", "paper", "check what train needs, without training"),
                                ("train", "paper", "fine-tune; continues a run that was cut off"),
                                ("test", None, "score the best model on the test documents"),
                                ("demo", "demo", "train and test a toy model on the sample corpus")):
+        if name not in task.commands:
+            continue
         command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        command.add_argument("--corpus", metavar="DIR", default=paths.SAMPLE_CORPUS if name == "demo" else paths.DEFAULT_CORPUS,
+        command.add_argument("--corpus", metavar="DIR", default=paths.SAMPLE_CORPUS if name == "demo" else task.corpus,
                              help="corpus folder (default: %(default)s)")
         command.add_argument("--bert", metavar="DIR", help="BERT folder (default: the sample's toy BERT, made anew)"
                              if name == "demo" else f"BERT folder (default: {paths.default_bert()})")
-        command.add_argument("--result", metavar="DIR", default=os.path.join(paths.DEFAULT_RESULT, "demo")
-                             if name == "demo" else paths.DEFAULT_RESULT, help="result folder (default: %(default)s)")
+        command.add_argument("--result", metavar="DIR", default=os.path.join(task.result, "demo")
+                             if name == "demo" else task.result, help="result folder (default: %(default)s)")
         command.add_argument("--recipe", metavar="NAME", default=recipe,
-                             help=f"one of {', '.join(RECIPES)} (default: {recipe or 'what the model was trained with'})")
+                             help=f"one of {', '.join(task.recipes)} (default: {recipe or 'what the model was trained with'})")
         command.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], dest="assignments",
-                             help="change a setting of the recipe; repeatable; keys: " + ", ".join(Settings._fields))
+                             help="change a setting of the recipe; repeatable; keys: " + ", ".join(task.own(Settings())))
         command.add_argument("--seed", metavar="N", type=int, help="the same as --set seed=N")
         if name != "test":
             command.add_argument("--restart", action="store_true",
                                  help="begin anew; the run in the result folder is kept under a dated name")
-        if name in ("test", "demo"):
+        command.set_defaults(with_text=False)
+        if name in ("test", "demo") and task.has_documents:
             command.add_argument("--with-text", action="store_true",
                                  help="write the predictions as whole documents too, into system_xml/ of the "
                                  "corpus folder; result/system_xml holds no text")
@@ -38,7 +42,9 @@ def parse_arguments(words=None):
             command.add_argument("--seeds", metavar="N", type=positive,
                                  help="repeat with seeds 0 to N-1, each in a folder seed-K of the result "
                                  "folder, and report mean and spread")
-    add_predict_and_export(commands)
+    if "predict" in task.commands:
+        add_predict(commands, task)
+    add_export(commands, task)
     command = commands.add_parser("compare", help="runs side by side",
                                   description="Runs side by side: settings, scores, differences.")
     command.add_argument("results", metavar="RESULT_DIR", nargs="+",
@@ -46,14 +52,15 @@ def parse_arguments(words=None):
     command.add_argument("--out", metavar="FILE", default="compare.html",
                          help="HTML file to write (default: %(default)s)")
     arguments = parser.parse_args(words)
+    arguments.task = task
     if getattr(arguments, "seeds", None) and (
             arguments.seed is not None or any(text.split("=")[0] == "seed" for text in arguments.assignments)):
         parser.error("--seeds N sets the seed of each run; leave out --seed and --set seed=...")
     return arguments
 
 
-def add_predict_and_export(commands):
-    """The arguments of the commands that use a trained model."""
+def add_predict(commands, task):
+    """The arguments of `predict`."""
     command = commands.add_parser("predict", help="types for the TLINKs of notes that nobody has labelled",
                                   description="Types for the TLINKs of notes that nobody has labelled. TLINKs that have a "
                                   "type keep it.")
@@ -65,17 +72,21 @@ def add_predict_and_export(commands):
     command.add_argument("--consistent", action="store_true",
                          help="the most probable types of a note that do not contradict each other")
     command.add_argument("--page", action="store_true", help="write each note's timeline too, as a page that holds its text")
-    add_model_arguments(command, "folder for NOTE.xml, NOTE.tsv and NOTE.html; they hold the notes' text")
+    add_model_arguments(command, task, "folder for NOTE.xml, NOTE.tsv and NOTE.html; they hold the notes' text")
+
+
+def add_export(commands, task):
+    """The arguments of `export`."""
     command = commands.add_parser("export", help="the best model for other programs, as a SavedModel",
                                   description="The best model for other programs and TensorFlow Serving, as a SavedModel.")
     command.add_argument("--float16", action="store_true", help="store the weights in half the bytes; they are cast when loaded")
-    add_model_arguments(command, "folder to write, which must not exist yet")
+    add_model_arguments(command, task, "folder to write, which must not exist yet")
 
 
-def add_model_arguments(command, out):
+def add_model_arguments(command, task, out):
     """Where a trained model is and what it writes to."""
     command.add_argument("--out", metavar="DIR", required=True, help=out)
-    command.add_argument("--result", metavar="DIR", default=paths.DEFAULT_RESULT,
+    command.add_argument("--result", metavar="DIR", default=task.result,
                          help="result folder of the model (default: %(default)s)")
     command.add_argument("--bert", metavar="DIR",
                          help="BERT folder the model was made from, where the result folder has no vocabulary")

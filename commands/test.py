@@ -1,10 +1,10 @@
 """`test`: the best model on the test documents, to predictions, scores and a report."""
 import time
 
-from commands.common import read_inputs_of_model
-from evaluation import headline, predictions, provenance, report, results, system_xml
-from inputs import profile, reading
-from support import files, paths
+from commands.common import read_inputs_of_model, result_folder
+from evaluation import headline, predictions, provenance, results
+from inputs import reading
+from support import files
 from support.console import say
 from training import checkpoints, runs
 
@@ -12,10 +12,11 @@ from training import checkpoints, runs
 def test(arguments):
     """The best model on the test documents; returns the scores, a headline.Headline."""
     began = time.time()
-    result = paths.ResultFolder(arguments.result)
-    runs.require_model(result)
+    task, result = arguments.task, result_folder(arguments)
+    runs.require_model(result, task.no_model)
     record = results.read_run(result)
-    settings = runs.settings_of_model(result, record, arguments.recipe, arguments.assignments, arguments.seed)
+    settings = runs.settings_of_model(result, record, arguments.recipe, arguments.assignments, arguments.seed,
+                                      task.settings_for)
     runs.tell_changes(record, settings)
     files.check_writable(result.root)
     corpus, bert = read_inputs_of_model(arguments, settings, result, record)
@@ -31,36 +32,32 @@ def test(arguments):
     features = reading.split_features(corpus, bert, settings, "test")
     say(f"4/4 testing {result.best} on {len(features.label_ids)} examples")
     predicting = time.time()
-    logits = estimator.predict(features, bert.config, settings, result.best)
+    logits = estimator.predict(features, len(corpus.labels), bert.config, settings, result.best)
     predicted = time.time()
-    say(f"{len(logits) / (predicted - predicting):.1f} TLINKs/s")
+    kind = task.table(settings._asdict())
+    say(f"{len(logits) / (predicted - predicting):.1f} {kind.UNITS}/s")
     log_probabilities = text_model.log_probabilities(logits)
-    scores, text = results.write_results(result, corpus.test.examples, log_probabilities)
-    record["test"] = {"recipe": arguments.recipe or record.get("recipe", "paper"), "settings": settings._asdict(),
+    scores, text = task.scores(corpus, log_probabilities, settings)
+    results.write_results(result, results.predictions_tsv(corpus.test.examples, log_probabilities, kind=kind), scores, text)
+    record["test"] = {"recipe": arguments.recipe or record.get("recipe", "paper"), "settings": task.own(settings),
                       "ended": results.now(), "seconds": round(time.time() - began, 1),
                       "predict_seconds": round(predicted - predicting, 3), "corpus": corpus.fingerprint,
                       "bert": bert.fingerprint or record.get("bert", {}), "versions": versions(), "remarks": remarks,
-                      "profile": profile.counts(corpus.test.documents)}
+                      "profile": task.profile(corpus)["test"]}
     results.write_run(result, record)
     say("")
     say(text)
     for path in (result.predictions, result.scores_json, result.scores_txt, result.run):
         say(f"-> {path}")
-    return present(arguments, result, corpus, record, scores, log_probabilities)
+    table = predictions.of_examples(corpus.test.examples, log_probabilities, kind)
+    return present(arguments, result, corpus, record, table, scores)
 
 
-def present(arguments, result, corpus, record, scores, log_probabilities):
-    """A test's report and system XML; returns the headline.Headline."""
-    say("report, figures and system XML")
-    table = predictions.of_examples(corpus.test.examples, log_probabilities)
-    documents = system_xml.read_documents(corpus.folder.test_xml)
-    head = headline.of_predictions(table, provenance.label_counts(record, corpus.train)[0])
-    report.write_report(result, results.as_tested(record), table, scores, list(documents.values()), head)
-    written = [result.report, result.figures, result.system_xml]
-    system_xml.write_system_xml(result.system_xml, documents, table)
-    if arguments.with_text:
-        written.append(corpus.folder.system_xml(result))
-        system_xml.write_system_xml(written[-1], documents, table, with_text=True)
+def present(arguments, result, corpus, record, table, scores):
+    """What a test writes besides predictions and scores; returns the headline.Headline."""
+    say(arguments.task.writes)
+    head = headline.of_predictions(table, provenance.label_counts(record, corpus.train, corpus.labels)[0])
+    written = arguments.task.present(result, corpus, results.as_tested(record), table, scores, head, arguments.with_text)
     say("")
     say(headline.as_text(head))
     say("")

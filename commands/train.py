@@ -1,10 +1,8 @@
 """`train`: XML to examples to features to fine-tuning."""
 import time
 
-from commands.common import read_inputs, run_record
+from commands.common import read_inputs, result_folder, run_record
 from inputs import batching, reading
-from settings import settings_for
-from support import paths
 from support.console import say
 from support.errors import InputError, Interrupted
 from training import checkpoints, runs
@@ -14,8 +12,8 @@ from training.machines import ALONE, Machines, of_environment
 def train(arguments):
     """XML to examples to features to fine-tuning; returns how it ended, an outcome.Outcome."""
     began = time.time()
-    settings = settings_for(arguments.recipe, arguments.assignments, arguments.seed)
-    result = paths.ResultFolder(arguments.result)
+    settings = arguments.task.settings_for(arguments.recipe, arguments.assignments, arguments.seed)
+    result = result_folder(arguments)
     machines = machines_of(arguments)
     corpus, bert = read_inputs(arguments, settings)
 
@@ -61,7 +59,7 @@ def fine_tune(corpus, bert, settings, result, machines, record):
         + (f", each shared by {sharing.count} devices" if sharing.count > 1 else ""))
     with machines.gathered(record, runs.differences):
         machines.tell(step=state.step if state else 0)
-        return estimator.train(batches, dev_features, bert, settings, result, state, machines, sharing)
+        return estimator.train(batches, dev_features, corpus.labels, bert, settings, result, state, machines, sharing)
 
 
 def follow(corpus, bert, settings, machines, record):
@@ -77,7 +75,7 @@ def follow(corpus, bert, settings, machines, record):
             return
         say(f"4/4 fine-tuning from step {told['step']}, each step shared by {sharing.count} devices; "
             f"{machines.cluster.names[0]} keeps the results")
-        estimator.follow(batches, bert, settings, told["step"], machines, sharing)
+        estimator.follow(batches, corpus.labels, bert, settings, told["step"], machines, sharing)
     say(f"finished; {machines.cluster.names[0]} has the results")
 
 

@@ -1,6 +1,7 @@
 """`predict`, `export` and `compare`: what is done with trained and tested models."""
 import os
 
+from commands.common import result_folder
 from evaluation import results
 from evaluation.compare import compare_runs
 from inputs import reading
@@ -23,17 +24,17 @@ def predict(arguments):
 def export(arguments):
     """The best model as a SavedModel."""
     from notes import export as exporting
-    result = paths.ResultFolder(arguments.result)
-    runs.require_model(result)
+    task, result = arguments.task, result_folder(arguments)
+    runs.require_model(result, task.no_model)
     checkpoints.check(result.best)
     record = results.read_run(result)
-    settings = runs.settings_of_model(result, record, arguments.recipe, arguments.assignments)
+    settings = runs.settings_of_model(result, record, arguments.recipe, arguments.assignments, settings_for=task.settings_for)
     runs.tell_changes(record, settings)
     bert = reading.bert_of_model(result, record, settings, arguments.bert and paths.BertFolder(arguments.bert))
-    exporting.export_model(result, bert, settings, arguments.out, arguments.float16)
+    exporting.export_model(result, bert, settings, task.labels, arguments.out, arguments.float16)
     say(f"-> {os.path.abspath(arguments.out)} (SavedModel, signature {exporting.SIGNATURE})")
 
 
 def compare(arguments):
     """Runs side by side."""
-    compare_runs(arguments.results, arguments.out)
+    compare_runs(arguments.results, arguments.out, arguments.task.table)

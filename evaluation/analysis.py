@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from evaluation import bootstrap, metrics
-from evaluation.predictions import MERGING
+from evaluation.tlink_scores import MERGING
 from inputs import mentions, section_times
 from inputs.labels import LABELS, MERGED_LABELS
 
@@ -55,8 +55,7 @@ def confidences(predictions):
     """
     rows = np.arange(len(predictions.gold))
     merged = predictions.probabilities.dot(np.eye(len(MERGED_LABELS))[MERGING])
-    return predictions.probabilities[rows, predictions.predicted], merged[rows,
-                                                                          predictions.merged_predicted()]
+    return predictions.confidences(), merged[rows, predictions.merged_predicted()]
 
 
 # ---------------------------------------------------------------------------------------- kinds and distances

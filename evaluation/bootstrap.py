@@ -4,16 +4,16 @@ The links of a note are not independent of one another, so the unit is the docum
 with replacement (Efron and Tibshirani 1993, An Introduction to the Bootstrap). For p-values, documents exchange their
 answers between the two runs (a randomization test: Noreen 1989, Computer-Intensive Methods for Testing Hypotheses; Yeh
 2000, More accurate tests for the statistical significance of result differences). Every score is a function of sums over
-documents, confusion matrices and closure counts, so a resample is a weighted sum of these and touches no row.
+documents, such as confusion matrices, so a resample is a weighted sum of these and touches no row.
+
+These sums are a task's Counts (`tlink_scores`, `cdr_scores`): a NamedTuple of arrays whose first axis is documents, with `pairs`,
+the confusion matrices, among them. It has SCORES, a tuple of Score, and `scores(macro_over)`, which computes them.
 """
 from typing import NamedTuple
 
 import numpy as np
 
 from evaluation import metrics
-from evaluation.predictions import MERGING
-from inputs.labels import LABELS, MERGED_LABELS
-from scoring import closure_counts
 
 RESAMPLES = 1000
 LEVEL = 95  # per cent
@@ -29,33 +29,11 @@ class Score(NamedTuple):
     name: str
 
 
-EIGHT, THREE, CLOSURE = "Eight labels, per link", "Three labels, per link", "Temporal closure (three labels)"
-SCORES = (
-    Score("pairs.accuracy", EIGHT, "accuracy"),
-    Score("pairs.macro.f1", EIGHT, "macro F1"),
-    Score("pairs.weighted.f1", EIGHT, "weighted F1"),
-    Score("merged.accuracy", THREE, "accuracy"),
-    Score("merged.macro.f1", THREE, "macro F1"),
-    Score("merged.weighted.f1", THREE, "weighted F1"),
-    Score("merged.labels.BEFORE.f1", THREE, "F1 of BEFORE"),
-    Score("merged.labels.AFTER.f1", THREE, "F1 of AFTER"),
-    Score("merged.labels.OVERLAP.f1", THREE, "F1 of OVERLAP"),
-    Score("tempeval.precision", CLOSURE, "precision"),
-    Score("tempeval.recall", CLOSURE, "recall"),
-    Score("tempeval.f1", CLOSURE, "F1"),
-)
-
-
-def scores_in_order(merged_gold):
-    """SCORES in the order to show them: those of three labels first where the gold has no others."""
-    return tuple(sorted(SCORES, key=lambda score: merged_gold and score.group == EIGHT))
-
-
-class Counts(NamedTuple):
-    """What the scores of each document are made of; the first axis may be documents or resamples."""
-    pairs: np.ndarray    # int [documents, 8, 8], rows gold, columns predicted
-    merged: np.ndarray   # int [documents, 3, 3]
-    closure: np.ndarray  # int [documents, 4], scoring.ClosureCounts
+class Baseline(NamedTuple):
+    """What is answered without a model."""
+    counts: tuple  # Counts of each document
+    answers: dict  # Score.group -> label
+    about: str     # a sentence
 
 
 class Interval(NamedTuple):
@@ -63,53 +41,6 @@ class Interval(NamedTuple):
     value: float
     low: float
     high: float
-
-
-# --------------------------------------------------------------------------------------------------- counting
-
-def counts(predictions, pairs=None, merged=None):
-    """Counts per document of a predictions.Predictions.
-
-    Parameters
-    ----------
-    predictions : Predictions
-    pairs, merged : int [rows]
-        Other answers than the predicted ones, over LABELS and MERGED_LABELS; a baseline's, say.
-    """
-    pairs = predictions.predicted if pairs is None else pairs
-    merged = predictions.merged_predicted() if merged is None else merged
-    names, of_row = predictions.document_rows()
-    pair_counts = np.zeros((len(names), len(LABELS), len(LABELS)), int)
-    merged_counts = np.zeros((len(names), len(MERGED_LABELS), len(MERGED_LABELS)), int)
-    merged_gold = predictions.merged_gold()
-    np.add.at(pair_counts, (of_row, predictions.gold, pairs), 1)
-    np.add.at(merged_counts, (of_row, merged_gold, merged), 1)
-    links = [([], []) for _ in names]
-    for row, document in enumerate(of_row):
-        ids = predictions.from_ids[row], predictions.to_ids[row]
-        links[document][0].append((*ids, MERGED_LABELS[merged_gold[row]]))
-        links[document][1].append((*ids, MERGED_LABELS[merged[row]]))
-    return Counts(pair_counts, merged_counts,
-                  np.array([closure_counts(gold, system) for gold, system in links]))
-
-
-def majority_counts(predictions, label_counts):
-    """Counts of always answering the commonest label, of eight and of three.
-
-    Parameters
-    ----------
-    predictions : Predictions, for the gold labels.
-    label_counts : int [8], how often each of LABELS occurs in training.
-
-    Returns
-    -------
-    Counts, label (one of LABELS), merged label (one of MERGED_LABELS)
-    """
-    label = int(np.argmax(label_counts))
-    merged = int(np.argmax(np.bincount(MERGING, label_counts)))
-    rows = len(predictions.gold)
-    of = counts(predictions, np.full(rows, label), np.full(rows, merged))
-    return of, LABELS[label], MERGED_LABELS[merged]
 
 
 # ---------------------------------------------------------------------------------------------------- scoring
@@ -128,16 +59,12 @@ def scores(of, macro_over=metrics.OCCURRING):
     dict
         Score.key -> float array of the leading axes. Where a quotient has no cases it is 0, as in `scoring`.
     """
-    result = dict(_classification("pairs", of.pairs, LABELS, macro_over),
-                  **_classification("merged", of.merged, MERGED_LABELS, macro_over))
-    system_found, system_links, gold_found, gold_links = np.moveaxis(of.closure, -1, 0)
-    precision, recall = metrics.ratio(system_found, system_links), metrics.ratio(gold_found, gold_links)
-    result.update({"tempeval.precision": precision, "tempeval.recall": recall,
-                   "tempeval.f1": metrics.ratio(2 * precision * recall, precision + recall)})
-    return {score.key: result[score.key] for score in SCORES}
+    found = of.scores(macro_over)
+    return {score.key: found[score.key] for score in of.SCORES}
 
 
-def _classification(prefix, confusion, labels, macro_over):
+def classification(prefix, confusion, labels, macro_over):
+    """Accuracy, macro, weighted and each label's F1 of confusion matrices: {Score.key: float [...]}."""
     f1 = metrics.label_f1(confusion)
     result = {f"{prefix}.accuracy": metrics.accuracy(confusion),
               f"{prefix}.macro.f1": metrics.macro_average(f1, confusion, macro_over),
@@ -148,7 +75,7 @@ def _classification(prefix, confusion, labels, macro_over):
 
 def total(of):
     """Counts of all documents together."""
-    return Counts(*(array.sum(axis=0) for array in of))
+    return type(of)(*(array.sum(axis=0) for array in of))
 
 
 # ------------------------------------------------------------------------------------------------- resampling
@@ -162,7 +89,7 @@ def weights(documents, resamples=RESAMPLES, seed=0):
 def resampled(of, drawn):
     """Counts [resamples, ...] of Counts [documents, ...] under `weights` or `exchanges`."""
     # Products of floats are far faster than those of integers, and exact for counts.
-    return Counts(*(np.tensordot(np.asarray(drawn, float), np.asarray(array, float), 1) for array in of))
+    return type(of)(*(np.tensordot(np.asarray(drawn, float), np.asarray(array, float), 1) for array in of))
 
 
 def intervals(of):
@@ -217,9 +144,10 @@ def p_values(first, second, resamples=10000):
         return dict.fromkeys(before, np.nan)
     exact = 2 ** documents <= resamples
     exchanged = every_exchange(documents) if exact else random_exchanges(documents, resamples)
-    moved = resampled(Counts(*(theirs - ours for ours, theirs in zip(first, second))), exchanged)
-    one = scores(Counts(*(ours + gain for ours, gain in zip(total(first), moved))))
-    other = scores(Counts(*(theirs - gain for theirs, gain in zip(total(second), moved))))
+    made = type(first)
+    moved = resampled(made(*(theirs - ours for ours, theirs in zip(first, second))), exchanged)
+    one = scores(made(*(ours + gain for ours, gain in zip(total(first), moved))))
+    other = scores(made(*(theirs - gain for theirs, gain in zip(total(second), moved))))
     return {key: _p_value(after[key] - before[key], other[key] - one[key], exact) for key in before}
 
 

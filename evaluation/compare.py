@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from evaluation import bootstrap, plots, predictions, results
 from evaluation.headline import about_intervals, range_text
-from evaluation.report import percent, percent_range
-from scoring import ABOUT_MERGED_GOLD, format_table
+from evaluation.report_parts import percent, percent_range
+from scoring import format_table
 from settings import as_text
 from support import html_page as page
 from support.console import say
@@ -17,18 +17,19 @@ from support.paths import ResultFolder
 RUNS_ABREAST = 2
 # With more runs than this the plot shows the main scores alone.
 RUNS_IN_FULL = 4
-MAIN_SCORES = ("pairs.accuracy", "pairs.macro.f1", "merged.accuracy", "merged.macro.f1", "tempeval.f1")
 
 
 class Run(NamedTuple):
     """A tested run."""
+    kind: type           # of predictions.Table
     name: str            # the folder, as short as tells it from the others
     facts: dict          # what was run: str -> str
     test: tuple          # what tells one test set from another
-    counts: bootstrap.Counts  # of documents in the order of their names
+    counts: tuple        # Counts of documents in the order of their names
     intervals: dict      # Score.key -> Interval
     remarks: tuple       # sentences on the corpus tested on, from `test`
-    merged_gold: bool    # the gold has no labels but the three merged ones
+    scores: tuple        # Score, in the order to show them
+    remark: str          # on what the scores mean on this gold, or ""
 
     @property
     def documents(self):
@@ -38,20 +39,31 @@ class Run(NamedTuple):
 
 # ---------------------------------------------------------------------------------------------------- reading
 
-def compare_runs(folders, out):
+def of_tlinks(settings):
+    """The kind of table of a run on TLINKs, whatever its settings."""
+    return predictions.Predictions
+
+
+def compare_runs(folders, out, kind_of=of_tlinks):
     """Print a table of some runs and write it as HTML.
 
     Parameters
     ----------
     folders : result folders; one that was not tested itself but holds seed-0, seed-1, ... stands for these.
     out : HTML file to write.
+    kind_of : function that gives the kind of predictions.Table of a run, from its recorded settings.
 
     Raises
     ------
-    InputError : a folder holds no tested run.
+    InputError : a folder holds no tested run, or the runs are scored by different scores.
     """
     folders = [tested for folder in folders for tested in run_folders(folder)]
-    runs = [read_run(folder, name) for folder, name in zip(folders, short_names(folders))]
+    runs = [read_run(folder, name, kind_of) for folder, name in zip(folders, short_names(folders))]
+    other = next((run for run in runs if run.kind is not runs[0].kind), None)
+    if other:
+        facts_of_both = ", ".join(fact for fact, _ in differing_facts([runs[0], other]))
+        raise InputError(f"{other.name} has other scores than {runs[0].name}, as it was tested on another kind of examples: "
+                         f"compare runs of one kind. They differ in: {facts_of_both}.")
     differing = differing_facts(runs)
     tests = [significance(runs[0], run) for run in runs[1:]]
     say(format_comparison(runs, differing, tests))
@@ -72,7 +84,7 @@ def run_folders(folder):
         seeds.append(ResultFolder(folder).of_seed(len(seeds)).root)
     if not seeds:
         raise InputError(f"{folder} holds no tested run: {ResultFolder(folder).predictions} is missing. "
-                         "`python3 run_i2b2.py test --result DIR` writes it.")
+                         "The command `test` with --result DIR writes it.")
     return seeds
 
 
@@ -85,17 +97,19 @@ def short_names(folders):
     return [os.fsencode(os.path.relpath(path, common)).decode("utf-8", "backslashreplace") for path in paths]
 
 
-def read_run(folder, name):
+def read_run(folder, name, kind_of=of_tlinks):
     """Read the Run in a result folder."""
     result = ResultFolder(folder)
-    table = predictions.read(result.predictions)
     record = results.read_run(result)
+    kind = kind_of(results.as_tested(record).get("settings", {}))
+    table = predictions.read(result.predictions, kind)
     documents, _ = table.document_rows()
     by_name = sorted(range(len(documents)), key=documents.__getitem__)
-    of_documents = bootstrap.Counts(*(array[by_name] for array in bootstrap.counts(table)))
-    test = tuple(sorted(zip(table.documents, table.tlinks, table.from_ids, table.to_ids, table.gold.tolist())))
-    return Run(name, facts(record), test, of_documents, bootstrap.intervals(of_documents),
-               tuple(record.get("test", {}).get("remarks", ())), table.has_merged_gold())
+    of_documents = table.counts()
+    of_documents = type(of_documents)(*(array[by_name] for array in of_documents))
+    test = tuple(sorted((*key, gold) for key, gold in zip(table.keys(), table.gold.tolist())))
+    return Run(kind, name, facts(record), test, of_documents, bootstrap.intervals(of_documents),
+               tuple(record.get("test", {}).get("remarks", ())), table.scores_in_order(), table.remark())
 
 
 def facts(record):
@@ -137,8 +151,8 @@ def data_facts(record):
 
 
 def scores_to_show(runs):
-    """bootstrap.SCORES in the order to show them for some runs."""
-    return bootstrap.scores_in_order(all(run.merged_gold for run in runs))
+    """The scores in the order to show them for some runs: theirs, or the usual one where theirs differ."""
+    return runs[0].scores if len({run.scores for run in runs}) == 1 else runs[0].counts.SCORES
 
 
 def differing_facts(runs):
@@ -161,12 +175,12 @@ def explanation(runs, tests):
     if any(test is not None for test in tests):
         lines.append(about_p_values(runs[0]))
     lines += [f"{run.name} was tested on other documents or links than {runs[0].name} ({len(run.test)} "
-              f"TLINKs, not {len(runs[0].test)}, or other ids or gold labels): no p-value, and its scores "
+              f"{run.kind.UNITS}, not {len(runs[0].test)}, or other ids or gold labels): no p-value, and its scores "
               "are not comparable."
               for run, test in zip(runs[1:], tests) if test is None]
-    merged = [run.name for run in runs if run.merged_gold]
-    if merged:
-        lines.append(("" if len(merged) == len(runs) else f"{', '.join(merged)}: ") + ABOUT_MERGED_GOLD)
+    for remark in dict.fromkeys(run.remark for run in runs if run.remark):
+        names = [run.name for run in runs if run.remark == remark]
+        lines.append(("" if len(names) == len(runs) else f"{', '.join(names)}: ") + remark)
     lines += [f"{run.name}: {remark}" for run in runs for remark in run.remarks]
     return lines
 
@@ -237,7 +251,7 @@ def comparison_page(runs, differing, tests):
                 signed = f"{gain:+.1f}".replace("-", "\N{MINUS SIGN}")
                 row += [dash, dash] if test is None else [signed, bootstrap.p_text(test[score.key])]
         rows.append(row)
-    shown = [score for score in scores_to_show(runs) if len(runs) <= RUNS_IN_FULL or score.key in MAIN_SCORES]
+    shown = [score for score in scores_to_show(runs) if len(runs) <= RUNS_IN_FULL or score.key in runs[0].kind.MAIN_SCORES]
     lines = [(score.group, score.name, [run.intervals[score.key] for run in runs], None) for score in shown]
     chart = plots.runs_intervals(lines, [run.name for run in runs])
     scores = page.figures(page.figure(
@@ -250,7 +264,7 @@ def comparison_page(runs, differing, tests):
                           [[name] + [value or dash for value in values] for name, values in differing])
     else:
         what = page.paragraph("The runs' settings, as far as run.json tells them, are the same.")
-    sizes = [f"{run.name} ({len(run.test):,} TLINKs in {run.documents} documents)" for run in runs]
+    sizes = [f"{run.name} ({len(run.test):,} {run.kind.UNITS} in {run.documents} documents)" for run in runs]
     lead = page.paragraph(", ".join(sizes), "soft")
     sections = [("scores", "Scores", text + scores), ("settings", "What differs", what)]
     footer = page.paragraph("This page holds no text of any note.")

@@ -2,7 +2,6 @@
 from typing import NamedTuple
 
 from evaluation import bootstrap, metrics
-from inputs.labels import LABELS
 from scoring import format_table
 
 # Intervals from fewer documents than this are shown with a warning.
@@ -10,15 +9,16 @@ FEW_DOCUMENTS = 20
 
 
 class Headline(NamedTuple):
-    """The scores of bootstrap.SCORES on one test set."""
+    """The scores of a table of predictions."""
+    scores: tuple    # bootstrap.Score, in the order to show them
     intervals: dict  # Score.key -> bootstrap.Interval
     baseline: dict   # Score.key -> float
-    commonest: str   # what the baseline answers: the commonest training label, of eight
-    merged: str      # and of three
+    answers: dict    # what the baseline answers: Score.group -> label
+    about: str       # a sentence on the baseline
     documents: int
-    tlinks: int
-    absent: tuple    # those of LABELS that are neither gold nor predicted, which macro F1 leaves out
-    merged_gold: bool  # the gold has no labels but the three merged ones
+    examples: int
+    absent: tuple    # the labels that are neither gold nor predicted, where a macro F1 leaves them out
+    remark: str      # on what the scores mean on this gold, or ""
 
 
 def of_predictions(predictions, label_counts):
@@ -26,15 +26,17 @@ def of_predictions(predictions, label_counts):
 
     Parameters
     ----------
-    predictions : predictions.Predictions
-    label_counts : int [8], how often each of LABELS occurs in training.
+    predictions : predictions.Table
+    label_counts : int [labels], how often each label occurs in training.
     """
-    of_documents = bootstrap.counts(predictions)
-    baseline, commonest, merged = bootstrap.majority_counts(predictions, label_counts)
+    of_documents = predictions.counts()
+    baseline = predictions.baseline(label_counts)
     occurring = metrics.occurring(bootstrap.total(of_documents).pairs)
-    return Headline(bootstrap.intervals(of_documents), bootstrap.scores(bootstrap.total(baseline)),
-                    commonest, merged, len(of_documents.pairs), len(predictions.gold),
-                    tuple(label for label, occurs in zip(LABELS, occurring) if not occurs), predictions.has_merged_gold())
+    has_macro = any("macro" in score.key for score in of_documents.SCORES)
+    absent = tuple(label for label, occurs in zip(predictions.LABELS, occurring) if has_macro and not occurs)
+    of_baseline = bootstrap.scores(bootstrap.total(baseline.counts))
+    return Headline(predictions.scores_in_order(), bootstrap.intervals(of_documents), of_baseline, baseline.answers,
+                    baseline.about, len(of_documents.pairs), len(predictions.gold), absent, predictions.remark())
 
 
 def range_text(interval):
@@ -62,13 +64,12 @@ def about_macro(head):
 def as_text(head):
     """A Headline for a terminal."""
     rows, group = [], None
-    for score in bootstrap.scores_in_order(head.merged_gold):
+    for score in head.scores:
         if score.group != group:
             group = score.group
             rows.append([group, "", "", ""])
         interval = head.intervals[score.key]
         rows.append([f"  {score.name}", f"{interval.value:.4f}", range_text(interval), f"{head.baseline[score.key]:.4f}"])
-    baseline = head.commonest + ("" if head.merged == head.commonest else f" (eight labels) or {head.merged} (three)")
     return (format_table(["", "score", f"{bootstrap.LEVEL} % interval", "baseline"], rows)
-            + f"\n\n{about_intervals(head.documents)} Baseline: always {baseline}, the commonest in training."
+            + f"\n\n{about_intervals(head.documents)} {head.about}"
             + (f"\n{about_macro(head)}" if head.absent else ""))

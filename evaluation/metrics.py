@@ -16,6 +16,16 @@ def confusion(gold, predicted, count):
     return matrix
 
 
+def confusions(documents, gold, predicted, document_count, count):
+    """Confusion matrix of each document: int [document_count, count, count].
+
+    documents : int [rows], the document of each row; gold, predicted : int [rows], each below `count`.
+    """
+    matrices = np.zeros((document_count, count, count), int)
+    np.add.at(matrices, (documents, gold, predicted), 1)
+    return matrices
+
+
 def accuracy(matrix):
     """Share of the cases on the diagonal: float [...]."""
     return ratio(np.trace(matrix, axis1=-2, axis2=-1), matrix.sum(axis=(-2, -1)))

@@ -268,7 +268,7 @@ def running_mean(values, width):
     return (sums[ends] - sums[begins]) / (ends - begins)
 
 
-def reliability(title, calibration):
+def reliability(title, calibration, rows):
     """Reliability curve of an analysis.Calibration, over the number of cases in each class of confidence."""
     with drawing(4.2) as (figure, png):
         top, bottom = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3.4, 1]})
@@ -283,7 +283,7 @@ def reliability(title, calibration):
         top.legend(loc="upper left")
         edges = np.linspace(0, 100, len(calibration.cases) + 1)
         bottom.bar((edges[:-1] + edges[1:]) / 2, calibration.cases, width=0.9 * edges[1], color="#9CC9E5")
-        bottom.set_ylabel("links")
+        bottom.set_ylabel(rows)
         bottom.set_xlabel("confidence, per cent")
         bottom.set_xlim(0, 100)
         bottom.grid(axis="y")
@@ -333,15 +333,15 @@ def group_bars(groups, upright):
     return png[0]
 
 
-def confidence_histogram(confidence, right):
-    """How many right and wrong predictions there are at each confidence: float [rows], bool [rows]."""
+def confidence_histogram(confidence, right, rows):
+    """How many right and wrong predictions there are at each confidence: float [rows], bool [rows]; `rows` is their name."""
     with drawing(2.9) as (figure, png):
         axes = figure.add_subplot(111)
         axes.hist([100 * confidence[right], 100 * confidence[~right]], bins=np.linspace(0, 100, 21),
                   stacked=True, color=["#9CC9E5", RED], label=["right", "wrong"], rwidth=0.92)
         axes.set_xlim(0, 100)
         axes.set_xlabel("confidence, per cent")
-        axes.set_ylabel("links")
+        axes.set_ylabel(rows)
         axes.grid(axis="y")
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=2, handlelength=1.2,
                     borderaxespad=0.2)

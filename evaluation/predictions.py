@@ -1,28 +1,94 @@
-"""The predictions of a run as arrays, and the file `predictions.tsv` they are kept in."""
+"""The predictions of a run as arrays, and the file `predictions.tsv` they are kept in. Each task has its own kind of table."""
 import collections
 from typing import NamedTuple
 
 import numpy as np
 
-from inputs.labels import LABELS, MERGED_LABELS, are_merged, merge
+import data_process_BC5CDR
+from evaluation import cdr_scores, tlink_scores
+from evaluation.tlink_scores import MERGING
+from inputs.labels import LABELS, are_merged
+from scoring import ABOUT_MERGED_GOLD
 from support.errors import InputError
 
-COLUMNS = ("document", "tlink", "from_id", "to_id", "gold", "predicted") + tuple(f"p_{label}"
-                                                                                 for label in LABELS)
 
-# merged_ids = MERGING[label_ids]: index into LABELS -> index into MERGED_LABELS.
-MERGING = np.array([MERGED_LABELS.index(merge(label)) for label in LABELS])
+class Table:
+    """What the tables of all tasks have in common: one row for each example, those of a document together.
+
+    A kind of table is a NamedTuple whose fields are the columns with ids, lists of str [rows], the documents' names first;
+    `gold` and `predicted`, int [rows], index into LABELS; and `probabilities`, float [rows, labels]. It has, besides:
+
+        LABELS         the labels, in the order of the classifier's outputs
+        ID_COLUMNS     names of the columns with ids in the file, which are attributes of an example, too
+        UNITS          what the rows are called
+        PROGRAM        what writes the file
+        MAIN_SCORES    keys of the few scores that a plot of many runs shows
+        counts()       the Counts of each document (see `bootstrap`)
+        baseline(label_counts)    the bootstrap.Baseline, given how often each label occurs in training
+        scores_in_order()         the scores of the Counts, in the order to show them
+    """
+    __slots__ = ()
+
+    def remark(self):
+        """A sentence on what the scores mean on this gold; "" where there is nothing to say."""
+        return ""
+
+    @classmethod
+    def columns(cls):
+        """The header of the file."""
+        return cls.ID_COLUMNS + ("gold", "predicted") + tuple(f"p_{label}" for label in cls.LABELS)
+
+    def document_rows(self):
+        """The documents' names in the order they occur, and the document's index of each row: int [rows]."""
+        names = list(dict.fromkeys(self.documents))
+        index = {name: number for number, name in enumerate(names)}
+        return names, np.array([index[name] for name in self.documents], int)
+
+    def keys(self):
+        """What tells rows apart, as far as one value can: list of the ids of each row, the document's name first."""
+        return list(zip(*self[:len(self.ID_COLUMNS)]))
+
+    def take(self, rows):
+        """The table of some rows, in this order."""
+        rows, ids = np.array(rows, int), len(self.ID_COLUMNS)
+        return type(self)(*([column[row] for row in rows] for column in self[:ids]), *(array[rows] for array in self[ids:]))
+
+    def confidences(self):
+        """Probability of the predicted label: float [rows]."""
+        return self.probabilities[np.arange(len(self.gold)), self.predicted]
 
 
-class Predictions(NamedTuple):
-    """One row per TLINK, those of a document together and in the order of its file, as `test` writes them."""
-    documents: list            # str [rows], names of the documents
-    tlinks: list               # str [rows], ids
-    from_ids: list             # str [rows]
-    to_ids: list               # str [rows]
-    gold: np.ndarray           # int [rows], index into LABELS
-    predicted: np.ndarray      # int [rows], index into LABELS
-    probabilities: np.ndarray  # float [rows, 8], in the order of LABELS
+class Predictions(Table, NamedTuple("Predictions", [
+        ("documents", list),            # str [rows], names of the documents
+        ("tlinks", list),               # str [rows], ids
+        ("from_ids", list),             # str [rows]
+        ("to_ids", list),               # str [rows]
+        ("gold", np.ndarray),           # int [rows], index into LABELS
+        ("predicted", np.ndarray),      # int [rows], index into LABELS
+        ("probabilities", np.ndarray)])):  # float [rows, 8], in the order of LABELS
+    """One row per TLINK, in the order of its document's file, as `test` writes them."""
+    __slots__ = ()
+
+    LABELS = LABELS
+    ID_COLUMNS = ("document", "tlink", "from_id", "to_id")
+    UNITS, PROGRAM = "TLINKs", "run_i2b2.py"
+    MAIN_SCORES = ("pairs.accuracy", "pairs.macro.f1", "merged.accuracy", "merged.macro.f1", "tempeval.f1")
+
+    def counts(self):
+        """See Table."""
+        return tlink_scores.counts(self)
+
+    def baseline(self, label_counts):
+        """See Table."""
+        return tlink_scores.baseline(self, label_counts)
+
+    def scores_in_order(self):
+        """See Table."""
+        return tlink_scores.scores_in_order(self.has_merged_gold())
+
+    def remark(self):
+        """See Table."""
+        return ABOUT_MERGED_GOLD if self.has_merged_gold() else ""
 
     def merged_gold(self):
         """Gold labels after merging: int [rows], index into MERGED_LABELS."""
@@ -35,16 +101,6 @@ class Predictions(NamedTuple):
     def merged_predicted(self):
         """Predicted labels after merging: int [rows], index into MERGED_LABELS."""
         return MERGING[self.predicted]
-
-    def document_rows(self):
-        """The documents' names in the order they occur, and the document's index of each row: int [rows]."""
-        names = list(dict.fromkeys(self.documents))
-        index = {name: number for number, name in enumerate(names)}
-        return names, np.array([index[name] for name in self.documents], int)
-
-    def keys(self):
-        """What tells rows apart, as far as one value can: list of (document, tlink, from_id, to_id)."""
-        return list(zip(self.documents, self.tlinks, self.from_ids, self.to_ids))
 
     def in_order(self, keys, name, name_of_keys):
         """These rows in the order of another table.
@@ -60,10 +116,51 @@ class Predictions(NamedTuple):
         """
         return self.take(join(keys, self.keys(), name_of_keys, name))
 
-    def take(self, rows):
-        """The Predictions of some rows, in this order."""
-        rows = np.array(rows, int)
-        return Predictions(*([column[row] for row in rows] for column in self[:4]), *(array[rows] for array in self[4:]))
+
+class PairPredictions(Table, NamedTuple("PairPredictions", [
+        ("documents", list),            # str [rows], PMIDs
+        ("relations", list),            # str [rows], the k of an example's guid
+        ("chemicals", list),            # str [rows], MeSH ids
+        ("diseases", list),             # str [rows], MeSH ids
+        ("gold", np.ndarray),           # int [rows], 1 for a relation
+        ("predicted", np.ndarray),      # int [rows]
+        ("probabilities", np.ndarray)])):  # float [rows, 2]
+    """One row per pair of BC5CDR, in the order of test.txt: all relations, and a sample of the other pairs."""
+    __slots__ = ()
+
+    LABELS = data_process_BC5CDR.LABELS
+    ID_COLUMNS = ("document", "relation", "chemical", "disease")
+    UNITS, PROGRAM = "pairs", "run_BC5CDR.py"
+    MAIN_SCORES = ("pairs.accuracy", "pairs.labels.1.f1", "cid.f1")
+
+    def counts(self):
+        """See Table."""
+        return cdr_scores.sampled_counts(self)
+
+    def baseline(self, label_counts):
+        """See Table."""
+        return cdr_scores.sampled_baseline(self, label_counts)
+
+    def scores_in_order(self):
+        """See Table."""
+        return cdr_scores.SampledCounts.SCORES
+
+
+class AllPairPredictions(PairPredictions):
+    """The same of all pairs of each document (negatives=all), so that the relations found can be scored, too."""
+    __slots__ = ()
+
+    def counts(self):
+        """See Table."""
+        return cdr_scores.all_counts(self)
+
+    def baseline(self, label_counts):
+        """See Table."""
+        return cdr_scores.all_baseline(self, label_counts)
+
+    def scores_in_order(self):
+        """See Table."""
+        return cdr_scores.AllCounts.SCORES
 
 
 def join(keys, others, name_of_keys, name_of_others):
@@ -108,59 +205,62 @@ def _counted(keys):
     return counted
 
 
-def of_examples(examples, log_probabilities):
+def of_examples(examples, log_probabilities, kind=Predictions):
     """Predictions from examples and what the model says of them.
 
     Parameters
     ----------
-    examples : list of data_process_i2b2.Example.
-    log_probabilities : float [examples, 8], from text_model.log_probabilities.
+    examples : list of data_process_i2b2.Example, or of what the kind of table is of.
+    log_probabilities : float [examples, labels], from text_model.log_probabilities.
+    kind : a kind of Table.
     """
-    return Predictions([example.document for example in examples], [example.tlink for example in examples],
-                       [example.from_id for example in examples], [example.to_id for example in examples],
-                       np.array([LABELS.index(example.label) for example in examples], int),
-                       log_probabilities.argmax(axis=1), np.exp(log_probabilities))
+    return kind(*([getattr(example, column) for example in examples] for column in kind.ID_COLUMNS),
+                np.array([kind.LABELS.index(example.label) for example in examples], int),
+                log_probabilities.argmax(axis=1), np.exp(log_probabilities))
 
 
-def read(path):
+def read(path, kind=Predictions):
     """Read a predictions.tsv.
+
+    Parameters
+    ----------
+    path : the file.
+    kind : a kind of Table.
 
     Returns
     -------
-    Predictions
+    Table of that kind
 
     Raises
     ------
     InputError : the file is missing or not what `test` writes; the message names the line.
     """
+    writer, columns = f"`python3 {kind.PROGRAM} test`", kind.columns()
     try:
         with open(path, encoding="utf-8", newline="\n") as source:
             lines = source.read().split("\n")
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}. `python3 run_i2b2.py test` writes "
-                         "it.") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}. {writer} writes it.") from error
     except UnicodeDecodeError:
-        raise InputError(f"{path} is not UTF-8, so it is not what `python3 run_i2b2.py test` wrote; test "
-                         "again.") from None
-    if lines[0].split("\t") != list(COLUMNS):
-        raise InputError(f"{path}: line 1 is not the header of predictions.tsv ({' '.join(COLUMNS[:7])} "
+        raise InputError(f"{path} is not UTF-8, so it is not what {writer} wrote; test again.") from None
+    if lines[0].split("\t") != list(columns):
+        raise InputError(f"{path}: line 1 is not the header of the predictions.tsv that {writer} writes ({' '.join(columns[:7])} "
                          "...); test again.")
-    rows = [_row(path, number, line) for number, line in enumerate(lines[1:], start=2) if line]
+    rows = [_row(path, number, line, kind) for number, line in enumerate(lines[1:], start=2) if line]
     if not rows:
         raise InputError(f"{path} holds no predictions; test again.")
-    documents, tlinks, from_ids, to_ids, gold, predicted, probabilities = zip(*rows)
-    return Predictions(list(documents), list(tlinks), list(from_ids), list(to_ids), np.array(gold, int),
-                       np.array(predicted, int), np.array(probabilities, float))
+    *ids, gold, predicted, probabilities = zip(*rows)
+    return kind(*map(list, ids), np.array(gold, int), np.array(predicted, int), np.array(probabilities, float))
 
 
-def _row(path, number, line):
-    cells = line.split("\t")
+def _row(path, number, line, kind):
+    cells, ids = line.split("\t"), len(kind.ID_COLUMNS)
     try:
-        gold, predicted = LABELS.index(cells[4]), LABELS.index(cells[5])
-        probabilities = [float(cell) for cell in cells[6:]]
-        if len(probabilities) != len(LABELS) or not np.isfinite(probabilities).all():
+        gold, predicted = (kind.LABELS.index(cell) for cell in cells[ids:ids + 2])
+        probabilities = [float(cell) for cell in cells[ids + 2:]]
+        if len(probabilities) != len(kind.LABELS) or not np.isfinite(probabilities).all():
             raise ValueError
     except (ValueError, IndexError):
-        raise InputError(f"{path}: line {number} is damaged: expected {len(COLUMNS)} fields, two of them "
-                         f"labels and {len(LABELS)} of them probabilities; test again.") from None
-    return (*cells[:4], gold, predicted, probabilities)
+        raise InputError(f"{path}: line {number} is damaged: expected {len(kind.columns())} fields, two of them "
+                         f"labels and {len(kind.LABELS)} of them probabilities; test again.") from None
+    return (*cells[:ids], gold, predicted, probabilities)

@@ -11,19 +11,20 @@ from inputs.labels import LABELS
 MOST_NAMES = 5  # of documents in a remark
 
 
-def of_training(split):
+def of_training(split, labels=LABELS):
     """What run.json keeps of the training documents.
 
     Parameters
     ----------
-    split : data_process_i2b2.Split
+    split : data_process_i2b2.Split, or that of another corpus.
+    labels : the labels there are.
 
     Returns
     -------
     dict, ready for JSON: "labels", {label: how many examples have it}, and "documents", {name: digest of the text}.
     """
-    labels = [example.label for example in split.examples]
-    return {"labels": {label: labels.count(label) for label in LABELS},
+    found = [example.label for example in split.examples]
+    return {"labels": {label: found.count(label) for label in labels},
             "documents": {document.name: text_digest(document) for document in split.documents}}
 
 
@@ -32,21 +33,22 @@ def text_digest(document):
     return hashlib.sha256(document.text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def label_counts(record, split):
+def label_counts(record, split, labels=LABELS):
     """How often each label occurs in training.
 
     Parameters
     ----------
     record : dict, what run.json holds.
     split : data_process_i2b2.Split, the training documents of the corpus tested on; counted where the record tells nothing.
+    labels : the labels there are.
 
     Returns
     -------
-    int [8], in the order of LABELS; whether the record has them.
+    int [labels], in the order of `labels`; whether the record has them.
     """
     recorded = record.get("trained_on", {}).get("labels")
-    labels = recorded or of_training(split)["labels"]
-    return np.array([labels.get(label, 0) for label in LABELS], int), recorded is not None
+    counts = recorded or of_training(split, labels)["labels"]
+    return np.array([counts.get(label, 0) for label in labels], int), recorded is not None
 
 
 def remarks(record, corpus):
@@ -65,21 +67,30 @@ def remarks(record, corpus):
     found = []
     gold = record.get("settings", {}).get("test_gold", "merged")
     # Other test documents that were asked for are told with the settings.
-    same_gold = corpus.folder is None or corpus.folder.test_gold == gold
-    changed = [name for name in (("train", "test") if same_gold else ("train",))
-               if any(digest != record.get("corpus", {}).get(part, digest)
-                      for part, digest in corpus.fingerprint.items() if part.split()[0] == name)]
+    same_gold = getattr(corpus.folder, "test_gold", gold) == gold
+    changed = [name for name in corpus.splits()
+               if (same_gold or name != "test") and is_another(record.get("corpus", {}), corpus.fingerprint, name)]
     if changed:
-        parts = " and ".join({"train": "training", "test": "test"}[name] for name in changed)
+        parts = " and ".join({"train": "training", "dev": "development", "test": "test"}[name] for name in changed)
         found.append(f"The corpus tested on is not as it was in training: it has other {parts} documents or links.")
-    trained_on = record.get("trained_on", {}).get("documents") or of_training(corpus.train)["documents"]
+    trained_on = record.get("trained_on", {}).get("documents") or of_training(corpus.train, corpus.labels)["documents"]
     digests = set(trained_on.values())
     seen = sorted(document.name for document in corpus.test.documents if text_digest(document) in digests)
     if seen:
         more = ", ..." if len(seen) > MOST_NAMES else ""
         found.append(f"The model was trained on {len(seen)} of the {len(corpus.test.documents)} test documents "
                      f"({', '.join(seen[:MOST_NAMES])}{more}): the scores say little about new notes.")
-    if not label_counts(record, corpus.train)[1]:
+    if not label_counts(record, corpus.train, corpus.labels)[1]:
         found.append("run.json does not tell the labels of training: the baseline's are those of the training documents of the "
                      "corpus tested on.")
     return found
+
+
+def is_another(recorded, found, split):
+    """Whether a split is not that of the training.
+
+    recorded, found : fingerprints of the corpus, then and now, see inputs.reading.Corpus. The digest of the documents decides; what
+        examples are made of them depends on settings, too, and is all that earlier versions recorded.
+    """
+    part = f"{split} documents" if f"{split} documents" in recorded and f"{split} documents" in found else split
+    return recorded.get(part, found.get(part)) != found.get(part)

@@ -5,57 +5,41 @@ import time
 
 import numpy as np
 
-import scoring
-from evaluation import predictions
-from inputs.labels import LABELS, MERGED_LABELS, merge
+from evaluation.predictions import Predictions
 from support import files
 from support.errors import InputError
 
 
-def predictions_tsv(examples, log_probabilities, predicted=None):
+def predictions_tsv(examples, log_probabilities, predicted=None, kind=Predictions):
     """Text of predictions.tsv: a header, then one row per example, in order.
 
     Parameters
     ----------
-    examples : list of data_process_i2b2.Example.
-    log_probabilities : float [examples, 8], from text_model.log_probabilities.
+    examples : list of data_process_i2b2.Example, or of what the kind of table is of.
+    log_probabilities : float [examples, labels], from text_model.log_probabilities.
     predicted : int [examples], the answers where they are not simply the most probable labels; there is a last column
         `confidence` then, the probability of the answer.
+    kind : a kind of predictions.Table.
     """
-    columns = predictions.COLUMNS if predicted is None else predictions.COLUMNS + ("confidence",)
+    columns = kind.columns() if predicted is None else kind.columns() + ("confidence",)
     answers = log_probabilities.argmax(axis=1) if predicted is None else predicted
     lines = ["\t".join(columns)]
     for example, row, answer in zip(examples, np.exp(log_probabilities), answers):
-        cells = (example.document, example.tlink, example.from_id, example.to_id, example.label, LABELS[answer])
+        cells = tuple(getattr(example, column) for column in kind.ID_COLUMNS) + (example.label, kind.LABELS[answer])
         numbers = row if predicted is None else [*row, row[answer]]
         # Nine significant digits give a float32 back exactly.
         lines.append("\t".join(cells + tuple(f"{probability:.9g}" for probability in numbers)))
     return "\n".join(lines) + "\n"
 
 
-def score(examples, log_probabilities):
-    """The content of scores.json for predictions on `examples`; parameters as `predictions_tsv`."""
-    predicted = [LABELS[number] for number in log_probabilities.argmax(axis=1)]
-    records = [scoring.Prediction(example.document, example.tlink, example.from_id, example.to_id, example.label, label)
-               for example, label in zip(examples, predicted)]
-    gold = np.array([LABELS.index(example.label) for example in examples])
-    loss = -log_probabilities[np.arange(len(gold)), gold].mean()
-    # The probability of a merged label is the sum over the labels merged into it.
-    groups = np.array([[merge(label) == merged for label in LABELS] for merged in MERGED_LABELS])
-    merged = np.exp(log_probabilities).dot(groups.T)
-    merged_gold = np.array([MERGED_LABELS.index(merge(example.label)) for example in examples])
-    merged_loss = -np.log(merged[np.arange(len(gold)), merged_gold]).mean()
-    return scoring.scores(records, float(loss), float(merged_loss))
+def write_results(result, rows, scores, text):
+    """Write what `test` finds out into a paths.ResultFolder.
 
-
-def write_results(result, examples, log_probabilities):
-    """Write predictions and scores into a paths.ResultFolder; returns what scores.json and scores.txt hold."""
-    scores = score(examples, log_probabilities)
-    text = scoring.format_scores(scores)
-    files.write_atomically(result.predictions, predictions_tsv(examples, log_probabilities))
+    rows, scores, text : what predictions.tsv, scores.json (as a dict) and scores.txt hold.
+    """
+    files.write_atomically(result.predictions, rows)
     files.write_atomically(result.scores_json, json.dumps(scores, indent=1) + "\n")
     files.write_atomically(result.scores_txt, text)
-    return scores, text
 
 
 def read_run(result):

@@ -34,11 +34,11 @@ def summary(of_seeds):
 
 
 def together(of_seeds):
-    """Scores of the models of all seeds as an ensemble: each TLINK gets the label of the highest mean probability.
+    """Scores of the models of all seeds as an ensemble: each example gets the label of the highest mean probability.
 
     Parameters
     ----------
-    of_seeds : list of predictions.Predictions of the same TLINKs, one for each seed.
+    of_seeds : list of predictions.Table of the same examples, one for each seed.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def together(of_seeds):
     """
     probabilities = np.mean([of.probabilities for of in of_seeds], axis=0)
     ensemble = of_seeds[0]._replace(predicted=probabilities.argmax(axis=1), probabilities=probabilities)
-    return {key: float(value) for key, value in bootstrap.scores(bootstrap.total(bootstrap.counts(ensemble))).items()}
+    return {key: float(value) for key, value in bootstrap.scores(bootstrap.total(ensemble.counts())).items()}
 
 
 def write_summary(result, command, of_seeds, of_ensemble=None):

@@ -42,7 +42,7 @@ class Features(NamedTuple):
     heading_spans: np.ndarray  # [examples, 2 sides, 2] of the headings above the mentions
     sentences: np.ndarray      # [examples, 2 sides] number of the sentence in the note; -1 without a span
     orders: np.ndarray         # [examples, 2 sides] how many mentions of the note begin before; -1 without a span
-    label_ids: np.ndarray      # [examples] index into LABELS
+    label_ids: np.ndarray      # [examples] index into the labels
 
     def rows(self, chosen):
         """The features of some examples (a slice or an array of row numbers), in that order, with all the notes."""
@@ -63,7 +63,7 @@ class Batch(NamedTuple):
     link_types: np.ndarray      # [examples, 2 sides] index into mentions.KINDS
     link_distances: np.ndarray  # [examples, 3] from `from` to `to` in word pieces, sentences and mentions, see `distances`
     link_pooled: np.ndarray     # [examples, 2] begin and end of the part that the convolutions are pooled over
-    label_ids: np.ndarray       # [examples] index into LABELS
+    label_ids: np.ndarray       # [examples] index into the labels
 
     def rows(self, chosen):
         """Some rows of the batch (a slice or an array of row numbers), at its length."""
@@ -84,10 +84,10 @@ class AroundMentions:
         """With a window around the mentions."""
         return settings.context > 0
 
-    def fingerprint(self, documents, examples, tokenizer):
+    def fingerprint(self, documents, examples, tokenizer, labels):
         """Digest of notes, mentions, examples, vocabulary, options and format, hexadecimal."""
         digest = Digest()
-        digest.add(str(FORMAT), str(tokenizer.basic_tokenizer.do_lower_case), *LABELS)
+        digest.add(str(FORMAT), str(tokenizer.basic_tokenizer.do_lower_case), *labels)
         digest.add(*("/".join(kind) for kind in mentions.KINDS))
         digest.add(*sorted(tokenizer.vocab, key=tokenizer.vocab.get))
         digest.add(*(part for document in documents for part in (document.name, document.text, *mention_texts(document))))
@@ -101,9 +101,9 @@ class AroundMentions:
             return text + "and how many word pieces, sentences and mentions lie between them, in powers of two, and their order."
         return text + "but not how far apart they are where these two parts of the note do not meet."
 
-    def make(self, documents, examples, tokenizer):
+    def make(self, documents, examples, tokenizer, labels):
         """Features of the examples; see `make_features`."""
-        return make_features(documents, examples, tokenizer)
+        return make_features(documents, examples, tokenizer, labels)
 
     def cache_bytes(self, documents, examples):
         """Bytes of the features' cache at most: a word piece has a character or more."""
@@ -152,7 +152,7 @@ class AroundMentions:
         ids = random.randint(0, vocab_size, [count, length]).astype(np.int32)
         pairs = np.zeros([count, 2], np.int32)
         return Batch(ids, np.ones_like(ids), np.zeros_like(ids), pairs, pairs, np.zeros([count, UNITS], np.int32),
-                     pairs + np.array([0, length], np.int32), random.randint(0, len(LABELS), count).astype(np.int32))
+                     pairs + np.array([0, length], np.int32), np.zeros(count, np.int32))
 
     def input_shapes(self):
         """Batches differ in length."""
@@ -213,7 +213,7 @@ class AroundMentions:
         return windows.marked(ids, numbers, spans, [features.markers[side, features.types[row, side]] for side in range(SIDES)])
 
 
-def make_features(documents, examples, tokenizer):
+def make_features(documents, examples, tokenizer, labels=LABELS):
     """Features of `examples`.
 
     Parameters
@@ -221,6 +221,7 @@ def make_features(documents, examples, tokenizer):
     documents : list of data_process_i2b2.Document, those of the examples among them.
     examples : list of data_process_i2b2.Example.
     tokenizer : tokenization.FullTokenizer
+    labels : the labels in the order of their ids.
 
     Returns
     -------
@@ -249,7 +250,7 @@ def make_features(documents, examples, tokenizer):
         pieces=np.concatenate(encoded + [np.zeros(0, np.int32)]),
         notes=np.cumsum([0] + [len(ids) for ids in encoded]).astype(np.int32),
         special=np.array([tokenizer.vocab[piece] for piece in (CLS, SEP, PAD)], np.int32), markers=marker_ids(tokenizer.vocab),
-        note=np.array(note, np.int32), label_ids=label_ids(examples),
+        note=np.array(note, np.int32), label_ids=label_ids(examples, labels),
         **{name: np.array(values, np.int32).reshape(-1, SIDES, 2)
            for name, values in (("spans", of_mentions), ("heading_spans", above))},
         **{name: np.array(values, np.int32).reshape(-1, SIDES)

@@ -5,7 +5,6 @@ import os
 
 import numpy as np
 
-from inputs.labels import LABELS
 from support.arrays import read_arrays, write_arrays
 
 # How earlier versions called the caches of a split, which are removed where they are found.
@@ -29,9 +28,9 @@ class Digest:
         return self._digest.hexdigest()
 
 
-def label_ids(examples):
-    """Indices into LABELS, -1 for an example without a label: int32 [examples]."""
-    return np.array([LABELS.index(example.label) if example.label else -1 for example in examples], np.int32)
+def label_ids(examples, labels):
+    """Indices into `labels`, -1 for an example without a label: int32 [examples]."""
+    return np.array([labels.index(example.label) if example.label else -1 for example in examples], np.int32)
 
 
 def cached(view, key, make, folder, split):
@@ -45,7 +44,7 @@ def cached(view, key, make, folder, split):
     key : digest of everything the features depend on.
     make : function without arguments that returns them.
     folder : of the cache.
-    split : "train" or "test".
+    split : "train", "dev" or "test".
 
     Returns
     -------

@@ -26,7 +26,7 @@ class Features(NamedTuple):
     input_ids: np.ndarray       # [examples, seq_length] word-piece ids
     input_mask: np.ndarray      # [examples, seq_length] 1 for a word piece, 0 for padding
     token_type_ids: np.ndarray  # [examples, seq_length] 0 for the target, 1 for the context
-    label_ids: np.ndarray       # [examples] index into LABELS, -1 for an example without a label
+    label_ids: np.ndarray       # [examples] index into the labels, -1 for an example without a label
 
     def rows(self, chosen):
         """The features of some rows (a slice or an array of row numbers), in that order."""
@@ -51,10 +51,10 @@ class HeadOfNote:
         """Without a window around the mentions."""
         return not settings.context
 
-    def fingerprint(self, documents, examples, tokenizer):
+    def fingerprint(self, documents, examples, tokenizer, labels):
         """Digest of texts, labels, vocabulary, options and format, hexadecimal."""
         digest = Digest()
-        digest.add(str(FORMAT), str(self._settings.seq_length), str(tokenizer.basic_tokenizer.do_lower_case), *LABELS)
+        digest.add(str(FORMAT), str(self._settings.seq_length), str(tokenizer.basic_tokenizer.do_lower_case), *labels)
         digest.add(*sorted(tokenizer.vocab, key=tokenizer.vocab.get))
         notes = {}
         for example in examples:
@@ -71,9 +71,9 @@ class HeadOfNote:
         return ("The model is given the words of the mentions and the beginning of the note, up to its sequence length, but not "
                 "where in the note the mentions are.")
 
-    def make(self, documents, examples, tokenizer):
+    def make(self, documents, examples, tokenizer, labels):
         """Features of the examples; see `make_features`."""
-        return make_features(examples, tokenizer, self._settings.seq_length)
+        return make_features(examples, tokenizer, self._settings.seq_length, labels)
 
     def cache_bytes(self, documents, examples):
         """Bytes of the features' cache."""
@@ -100,7 +100,7 @@ class HeadOfNote:
         """Random word pieces: Features."""
         random = np.random.RandomState(self._settings.seed)
         ids = random.randint(0, vocab_size, [count, self._settings.seq_length]).astype(np.int32)
-        return Features(ids, np.ones_like(ids), np.zeros_like(ids), random.randint(0, len(LABELS), count).astype(np.int32))
+        return Features(ids, np.ones_like(ids), np.zeros_like(ids), np.zeros(count, np.int32))
 
     def input_shapes(self):
         """Every row is padded to seq_length."""
@@ -136,14 +136,15 @@ def truncated_lengths(target, context, room):
     return room - half, half
 
 
-def make_features(examples, tokenizer, seq_length):
+def make_features(examples, tokenizer, seq_length, labels=LABELS):
     """Features of `examples`; a target or note that many examples share is tokenized once.
 
     Parameters
     ----------
-    examples : list of data_process_i2b2.Example.
+    examples : list of data_process_i2b2.Example, or of anything with `target`, `context` and `label`.
     tokenizer : tokenization.FullTokenizer.
     seq_length : length of every row.
+    labels : the labels in the order of their ids.
     """
     targets = tokenize_once((example.target for example in examples), tokenizer)
     contexts = tokenize_once((example.context for example in examples), tokenizer)
@@ -162,7 +163,7 @@ def make_features(examples, tokenizer, seq_length):
         input_ids[row, end - 1] = sep
         input_mask[row, :end] = 1
         token_type_ids[row, first:end] = 1
-    return Features(input_ids, input_mask, token_type_ids, label_ids(examples))
+    return Features(input_ids, input_mask, token_type_ids, label_ids(examples, labels))
 
 
 def tokenize_once(texts, tokenizer):

@@ -10,6 +10,7 @@ import numpy as np
 import data_process_i2b2
 from inputs import identity
 from inputs.features import cached
+from inputs.labels import LABELS
 from inputs.views import view_of
 from inputs.vocabulary import read_vocab
 from network import pretrained
@@ -32,24 +33,32 @@ class Bert(NamedTuple):
 
 
 class Corpus(NamedTuple):
-    """Both splits of a corpus."""
+    """The splits of a corpus. A split has `documents`, each with `name` and `text`, and `examples`."""
 
-    folder: object       # paths.CorpusFolder
+    folder: object       # of the corpus, such as paths.CorpusFolder
     train: data_process_i2b2.Split
     test: data_process_i2b2.Split
     fingerprint: dict    # "train", "test" -> SHA-256 of the split's TSV; "train documents", "test documents" -> of all of them
+    dev: data_process_i2b2.Split = None  # of a corpus that has a development set
+    labels: tuple = LABELS  # in the order of the classifier's outputs
+
+    def splits(self):
+        """{name: split} of all there are."""
+        found = {"train": self.train, "dev": self.dev, "test": self.test}
+        return {name: split for name, split in found.items() if split is not None}
 
 
-def check_folders(corpus, bert):
+def check_folders(corpus, bert, check_corpus=data_process_i2b2.check_corpus_folder):
     """Check that both folders are there, before anything is read; one InputError tells all that is missing.
 
     Parameters
     ----------
-    corpus : paths.CorpusFolder
+    corpus : paths.CorpusFolder, or that of another corpus.
     bert : paths.BertFolder, or None where a trained model brings what is needed.
+    check_corpus : function that raises an InputError for a corpus folder that lacks something.
     """
     problems = []
-    for check, folder in ((data_process_i2b2.check_corpus_folder, corpus), (pretrained.check_bert_folder, bert)):
+    for check, folder in ((check_corpus, corpus), (pretrained.check_bert_folder, bert)):
         try:
             if folder is not None:
                 check(folder)
@@ -218,18 +227,29 @@ def read_corpus(folder, settings=Settings(), write=True):
     for split, path in ((train, folder.train_xml), (test, folder.test_xml)):
         if not split.examples:
             raise InputError(f"{path} has no TLINK with a type: there is nothing to learn from or to score.")
-    both = in_both(train.documents, test.documents)
+    return checked(Corpus(folder, train, test, {}), identity.of_documents)
+
+
+def checked(corpus, digest):
+    """A Corpus that was read, with its fingerprint; says where documents are copies of each other.
+
+    Parameters
+    ----------
+    corpus : Corpus, without a fingerprint.
+    digest : function that gives the SHA-256, hexadecimal, of everything in some documents that is read, as text.
+    """
+    both = in_both(corpus.train.documents, corpus.test.documents)
     if both:
         more = " ..." if len(both) > 5 else ""
         say(f"warning: test documents that are in training too: {len(both)} ({', '.join(both[:5])}{more}); "
             "scores on them say little about new notes")
-    tell_copies(train.documents)
+    tell_copies(corpus.train.documents)
     digests = {}
-    for name, split in (("train", train), ("test", test)):
+    for name, split in corpus.splits().items():
         # What upstream's files hold, and all of the documents, of which more is read.
         digests[name] = hashlib.sha256(data_process_i2b2.to_tsv(split.examples).encode("utf-8")).hexdigest()
-        digests[f"{name} documents"] = identity.of_documents(split.documents)
-    return Corpus(folder, train, test, digests)
+        digests[f"{name} documents"] = digest(split.documents)
+    return corpus._replace(fingerprint=digests)
 
 
 def in_both(train, test):
@@ -271,7 +291,7 @@ def features_of(documents, examples, bert, settings):
     """
     # The next document uses the same tokenizer, which knows the words it has met.
     tokenizer = kept_tokenizer(tuple(bert.vocab), bert.do_lower_case)
-    return view_of(settings).make(documents, examples, tokenizer)
+    return view_of(settings).make(documents, examples, tokenizer, LABELS)
 
 
 @functools.lru_cache(maxsize=1)
@@ -289,6 +309,8 @@ def tell_case(corpus, bert, settings):
     if bert.do_lower_case != cased:
         return
     texts = list({document.text for document in corpus.train.documents})
+    if all(text == text.lower() for text in texts):
+        return  # as the corpus' own rules have it
     tokenizer = kept_tokenizer(tuple(bert.vocab), bert.do_lower_case)
     words = unknown = 0
     for text, pieces in zip(texts, tokenizer.encode(texts)):
@@ -300,21 +322,25 @@ def tell_case(corpus, bert, settings):
 
 
 def split_features(corpus, bert, settings, name):
-    """Features of one split ("train" or "test"), from the cache beside the corpus where it has them."""
-    documents, examples = getattr(corpus, name)
+    """Features of one split ("train", "dev" or "test"), from the cache beside the corpus where it has them."""
+    documents, examples = corpus.splits()[name]
     tokenizer = FullTokenizer(bert.vocab, bert.do_lower_case)
     view = view_of(settings)
-    made, from_cache = cached(view, view.fingerprint(documents, examples, tokenizer),
-                              lambda: view.make(documents, examples, tokenizer), corpus.folder.features, name)
+    made, from_cache = cached(view, view.fingerprint(documents, examples, tokenizer, corpus.labels),
+                              lambda: view.make(documents, examples, tokenizer, corpus.labels), corpus.folder.features, name)
     say(f"{name}: features of {len(examples)} examples {'from' if from_cache else 'made and kept in'} {corpus.folder.features}")
     return made
+
+
+# The values of the setting `dev` that name a split of the corpus.
+DEV_SPLITS = {"test": "test", "development": "dev"}
 
 
 def train_and_dev(corpus, bert, settings):
     """Training features, and the dev features that the best model is chosen on; see `held_out`."""
     train = split_features(corpus, bert, settings, "train")
-    if settings.dev == "test":
-        return train, split_features(corpus, bert, settings, "test")
+    if settings.dev in DEV_SPLITS:
+        return train, split_features(corpus, bert, settings, DEV_SPLITS[settings.dev])
     is_dev = held_out(corpus, settings)
     documents = {example.document for example, chosen in zip(corpus.train.examples, is_dev) if chosen}
     say(f"dev: {is_dev.sum()} examples of {len(documents)} training documents, held out")
@@ -324,11 +350,11 @@ def train_and_dev(corpus, bert, settings):
 def held_out(corpus, settings):
     """Which training examples are held out as dev examples: bool [examples].
 
-    None with `dev` = `test` (the paper's code), where dev is the test split; otherwise that share of the training
+    None where `dev` names a split (`test` in the paper's code); otherwise that share of the training
     documents, drawn with the seed, at least one of them, is held out whole. Documents of the same text go together.
     """
     examples = corpus.train.examples
-    if settings.dev == "test":
+    if settings.dev in DEV_SPLITS:
         return np.zeros(len(examples), bool)
     names = sorted({example.document for example in examples})
     count = min(math.ceil(float(settings.dev) * len(names)), len(names) - 1)
@@ -343,3 +369,10 @@ def held_out(corpus, settings):
         raise InputError(f"dev={settings.dev}: too many of the training documents are copies of each other for some to be held "
                          "out; use --set dev=test.")
     return held
+
+
+def dev_examples(corpus, settings):
+    """The dev examples, those that `train_and_dev` makes features of: list."""
+    if settings.dev in DEV_SPLITS:
+        return corpus.splits()[DEV_SPLITS[settings.dev]].examples
+    return [example for example, chosen in zip(corpus.train.examples, held_out(corpus, settings)) if chosen]

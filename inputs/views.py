@@ -5,13 +5,13 @@ view there is. To add one, write its module, and put the class into VIEWS. What 
 
     is_chosen(settings)                     whether the settings ask for this view (a static method)
     name, Features                          its name, and the class of its features
-    fingerprint(documents, examples, tokenizer)    digest of everything that the features depend on
-    make(documents, examples, tokenizer)    the features: named int32 arrays, one row for each example, with `rows` and `keys`
+    fingerprint(documents, examples, tokenizer, labels)    digest of everything that the features depend on
+    make(documents, examples, tokenizer, labels)    the features: named int32 arrays, a row for each example, with `rows` and `keys`
     cache_bytes(documents, examples)        the most bytes that their cache takes
     training_order(features)                function of the epoch: the rows of each of its batches
     evaluation_order(features)              the rows of each evaluation batch
     batch(features, rows)                   what the model reads of some rows: named int32 arrays
-    full_batch(count, vocab_size)           a batch of random word pieces of the usual length, to measure with
+    full_batch(count, vocab_size)           a batch of random word pieces of the usual length, to measure with, of the first label
     input_shapes()                          the shapes of a batch's arrays but `label_ids`, None where they vary
     pool(layer_outputs, convolved, inputs)  in the graph: what the classifier reads of each example
     about_distance()                        a sentence for the report: what it tells of how far apart two mentions are

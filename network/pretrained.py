@@ -19,7 +19,7 @@ from support.files import fingerprint_file
 GETTING_A_BERT = (
     "Put a released BERT there, Google's uncased_L-12_H-768_A-12 for the paper's model (bert_config.json, vocab.txt, "
     "bert_model.ckpt.*), or name another with --bert DIR; BioBERT, ClinicalBERT and the like work too, with a TensorFlow "
-    "checkpoint, model.safetensors or pytorch_model.bin. `python3 run_i2b2.py demo` needs none.")
+    "checkpoint, model.safetensors or pytorch_model.bin. `make demo` needs none.")
 
 POOLER = "bert/pooler/"
 

@@ -30,8 +30,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from evaluation import bootstrap, predictions, system_xml
-from evaluation.predictions import MERGING
 from evaluation.temporal_graph import AFTER, BEFORE, OVERLAP, canonical, reduce_links
+from evaluation.tlink_scores import MERGING, SCORES, counts
 from inputs import section_times
 from inputs.labels import LABELS, MERGED_LABELS
 from scoring import format_table
@@ -320,11 +320,11 @@ def effect(table):
     merged, consistent = np.empty_like(table.predicted), np.empty_like(table.predicted)
     merged[rows] = np.concatenate([one.merged for one in revisions])
     consistent[rows] = np.concatenate([one.consistent for one in revisions])
-    stages = [bootstrap.counts(table, labels, MERGING[labels]) for labels in (table.predicted, merged, consistent)]
+    stages = [counts(table, labels, MERGING[labels]) for labels in (table.predicted, merged, consistent)]
     scores = [bootstrap.scores(bootstrap.total(stage)) for stage in stages]
     p_values = [bootstrap.p_values(*pair) for pair in zip(stages, stages[1:])]
     rows = []
-    for score in bootstrap.SCORES:
+    for score in SCORES:
         old, *new = (f"{of_stage[score.key]:.4f}" for of_stage in scores)
         compared = zip(new, (bootstrap.p_text(of_pair[score.key]) for of_pair in p_values))
         rows.append([f"{score.group}: {score.name}", old] + [cell for cells in compared for cell in cells])

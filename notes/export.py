@@ -6,7 +6,7 @@
     OUT/assets/settings.json              the model's settings, and the labels in the order of `probabilities`
 
 The signature `serving_default` takes the arrays of the view's batches, int32 (head_of_note.Features: [batch, seq_length]
-each; with the recipe `context` around_mentions.Batch), by their names, and gives `probabilities`, float32 [batch, 8], and
+each; with the recipe `context` around_mentions.Batch), by their names, and gives `probabilities`, float32 [batch, labels], and
 `label`, the most probable one as a string [batch].
 """
 import contextlib
@@ -16,7 +16,6 @@ import shutil
 import tempfile
 
 from inputs import reading
-from inputs.labels import LABELS
 from network.runtime import session_config, tf
 from support.errors import InputError, not_written
 from support.files import make_folder, sync_folder
@@ -25,7 +24,7 @@ from training import estimator
 SIGNATURE = tf.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 
 
-def export_model(folder, bert, settings, out, half=False):
+def export_model(folder, bert, settings, labels, out, half=False):
     """Write the best model of a run as a SavedModel.
 
     Parameters
@@ -33,6 +32,7 @@ def export_model(folder, bert, settings, out, half=False):
     folder : paths.ResultFolder
     bert : inputs.Bert
     settings : settings.Settings
+    labels : names of the labels, in the order of their ids.
     out : folder to write, which must not exist yet or be empty.
     half : store the weights as float16. They are cast to float32 once, when the model is loaded.
 
@@ -47,14 +47,14 @@ def export_model(folder, bert, settings, out, half=False):
         stored = StoredWeights(half)
         with tf.variable_scope(tf.get_variable_scope(), custom_getter=stored.get):
             # Without XLA, whose operations are not part of the TensorFlow that serves models.
-            graph = estimator.standalone_graph(bert.config, settings)
+            graph = estimator.standalone_graph(bert.config, settings, len(labels))
         outputs = {"probabilities": tf.nn.softmax(graph.output),
-                   "label": tf.gather(tf.constant(LABELS), tf.argmax(graph.output, axis=1))}
+                   "label": tf.gather(tf.constant(labels), tf.argmax(graph.output, axis=1))}
         estimator.check_checkpoint(folder.best)
         load = tf.group(*stored.casts) if half else None
         with tf.Session(config=session_config(settings.threads)) as session, tempfile.TemporaryDirectory() as scratch:
             stored.fill(session, folder.best)
-            assets = write_assets(scratch, bert, settings)
+            assets = write_assets(scratch, bert, settings, labels)
             builder = tf.saved_model.builder.SavedModelBuilder(unfinished)
             builder.add_meta_graph_and_variables(
                 session, [tf.saved_model.tag_constants.SERVING], assets_collection=assets, main_op=load, clear_devices=True,
@@ -98,11 +98,11 @@ class StoredWeights:
             variable.load(value.astype(variable.dtype.base_dtype.as_numpy_dtype), session)
 
 
-def write_assets(folder, bert, settings):
+def write_assets(folder, bert, settings, labels):
     """Write the model's assets into a folder; returns their paths as the tensors that SavedModelBuilder wants."""
     reading.write_config_and_vocab(bert, os.path.join(folder, "bert_config.json"), os.path.join(folder, "vocab.txt"))
     with open(os.path.join(folder, "settings.json"), "w", encoding="utf-8") as out:
-        json.dump(dict(settings._asdict(), do_lower_case=bert.do_lower_case, labels=LABELS), out, indent=1)
+        json.dump(dict(settings._asdict(), do_lower_case=bert.do_lower_case, labels=labels), out, indent=1)
     return [tf.constant(os.path.join(folder, name)) for name in sorted(os.listdir(folder))]
 
 

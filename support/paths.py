@@ -11,6 +11,7 @@ SAMPLE_CORPUS = os.path.join(PROJECT, "corpus", "sample")
 # Made by `demo` for the sample corpus.
 SAMPLE_BERT = os.path.join(PROJECT, "pretrained bert model", "sample")
 DEFAULT_RESULT = os.path.join(PROJECT, "result")
+BC5CDR_RESULT = os.path.join(DEFAULT_RESULT, "BC5CDR")
 BERT_NAME = "uncased_L-12_H-768_A-12"
 DEFAULT_BERT = os.path.join(PROJECT, "pretrained bert model", BERT_NAME)
 # Upstream's spelling of the folder; people who come from there have their BERT in it.
@@ -103,12 +104,15 @@ class BertFolder:
 
 
 class ResultFolder:
-    """What a run leaves behind; holds no text of any note, so that it may be zipped and downloaded."""
+    """What a run leaves behind; holds no text of any note, so that it may be zipped and downloaded.
 
-    def __init__(self, root):
-        self.root = for_tensorflow(root)
+    task : name of the run's task, which upstream's folders are called after.
+    """
+
+    def __init__(self, root, task="i2b2"):
+        self.root, self.task = for_tensorflow(root), task
         self.all_checkpoints = os.path.join(self.root, "checkpoints")
-        self.checkpoints = os.path.join(self.all_checkpoints, "i2b2")
+        self.checkpoints = os.path.join(self.all_checkpoints, task)
         self.best = os.path.join(self.checkpoints, "best_validation")
         self.vocab = os.path.join(self.checkpoints, "vocab.txt")
         self.bert_config = os.path.join(self.checkpoints, "bert_config.json")
@@ -116,7 +120,7 @@ class ResultFolder:
         self.lock = os.path.join(self.root, ".training.lock")
         self.outcome = os.path.join(self.checkpoints, "outcome.json")
         self.all_curves = os.path.join(self.root, "tensorboard")
-        self.tensorboard = os.path.join(self.all_curves, "i2b2")
+        self.tensorboard = os.path.join(self.all_curves, task)
         self.predictions = os.path.join(self.root, "predictions.tsv")
         self.scores_json = os.path.join(self.root, "scores.json")
         self.scores_txt = os.path.join(self.root, "scores.txt")
@@ -133,4 +137,4 @@ class ResultFolder:
 
     def of_seed(self, seed):
         """The folder of one of several runs that differ in the seed."""
-        return ResultFolder(os.path.join(self.root, f"seed-{seed}"))
+        return ResultFolder(os.path.join(self.root, f"seed-{seed}"), self.task)

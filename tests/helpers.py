@@ -49,6 +49,41 @@ def write_corpus(folder):
     return folder
 
 
+BIOC = "<?xml version='1.0' encoding='UTF-8'?><!DOCTYPE collection SYSTEM 'BioC.dtd'>\n<collection>{documents}</collection>\n"
+ABSTRACT = """<document><id>{id}</id>
+<passage><infon key="type">title</infon><offset>0</offset><text>Zyxodine and {disease}, a study.</text>
+<annotation id="0"><infon key="type">Chemical</infon><infon key="MESH">D1</infon><text>Zyxodine</text></annotation>
+<annotation id="1"><infon key="type">Disease</infon><infon key="MESH">D3</infon><text>{disease}</text></annotation></passage>
+<passage><infon key="type">abstract</infon><offset>30</offset><text>Gold did not cause {disease} (or fever) in {id}: 50%.</text>
+<annotation id="2"><infon key="type">Chemical</infon><infon key="MESH">D2</infon><text>Gold</text></annotation>
+<annotation id="3"><infon key="type">Disease</infon><infon key="MESH">D4</infon><text>fever</text></annotation></passage>
+<relation id="R0"><infon key="relation">CID</infon><infon key="Chemical">D1</infon><infon key="Disease">D3</infon></relation>
+</document>
+"""
+BC5CDR_FILES = {"train": "CDR_TrainingSet.BioC.xml", "dev": "CDR_DevelopmentSet.BioC.xml", "test": "CDR_TestSet.BioC.xml"}
+
+
+def write_bc5cdr(folder):
+    """A made-up corpus in BC5CDR's layout: 12 training, 4 development and 7 test abstracts, of one relation in four pairs."""
+    folder.mkdir(parents=True)
+    diseases = ("rash", "cough", "pain", "stroke", "fracture", "angina", "syncope", "nausea", "anemia", "tremor", "ulcer", "edema")
+    for number, (split, count) in enumerate((("train", 12), ("dev", 4), ("test", 7))):
+        documents = "".join(ABSTRACT.format(id=100 * (number + 1) + place, disease=diseases[place]) for place in range(count))
+        (folder / BC5CDR_FILES[split]).write_text(BIOC.format(documents=documents), encoding="utf-8")
+    return folder
+
+
+def cut_bc5cdr(shared, folder, **counts):
+    """A corpus folder with the first abstracts of each file of the real corpus; `counts` by split, None for all of them."""
+    folder.mkdir(parents=True)
+    for split, name in BC5CDR_FILES.items():
+        head, *documents = (shared / "bc5cdr" / name).read_text(encoding="utf-8").split("<document>")
+        documents[-1] = documents[-1].split("</collection>")[0]
+        cut = head + "".join("<document>" + document for document in documents[:counts[split]]) + "</collection>\n"
+        (folder / name).write_text(cut, encoding="utf-8")
+    return folder
+
+
 def run(script, *arguments, cwd=None, check=True, timeout=600, fresh=False):
     """Run one of the project's scripts or modules ("notes.consistency"); returns the finished process with its output as text.
 

@@ -16,19 +16,21 @@ LEVELS = (
     ("text_model",),
     ("evaluation", "scoring"),
     ("training",),
+    ("tasks",),
     ("notes",),
     ("predict",),
     ("commands",),
     ("benchmarks",),
-    ("run_i2b2", "benchmark", "data_process_E3C", "tools"))
+    ("run_i2b2", "run_BC5CDR", "benchmark", "data_process_E3C", "tools"))
 FRONT = {"benchmark", "data_process_BC5CDR", "data_process_E3C", "data_process_i2b2", "modeling", "optimization", "predict",
-         "run_i2b2", "scoring", "settings", "text_model", "tokenization"}
+         "run_BC5CDR", "run_i2b2", "scoring", "settings", "text_model", "tokenization"}
 LEVEL_OF = {name: number for number, level in enumerate(LEVELS) for name in level}
 # Wings whose modules may import TensorFlow, and the other modules that build a graph.
 GRAPHS = ("network", "training", "benchmarks", "modeling", "optimization", "text_model", "predict", "notes.export",
           "inputs.sample_corpus")
 # What must start in milliseconds and work without TensorFlow: (words of the command, exit status).
-LIGHT = (("run_i2b2.py --help", 0), ("scoring.py --help", 0), ("data_process_i2b2.py --help", 0), ("benchmark.py --help", 0),
+LIGHT = (("run_i2b2.py --help", 0), ("run_BC5CDR.py --help", 0), ("scoring.py --help", 0), ("data_process_i2b2.py --help", 0),
+         ("benchmark.py --help", 0),
          ("-c 'import evaluation.report, evaluation.compare, notes.answering, inputs.reading, training.runs'", 0))
 
 

@@ -302,7 +302,7 @@ def model_fn(features, labels, mode):
     """A classifier as scripts for Google's release write it."""
     training = mode == tf.estimator.ModeKeys.TRAIN
     config = BertConfig.from_dict(dict(SMALL.to_dict(), hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1))
-    bert = BertModel(config, training, features["input_ids"], features["input_mask"], features["segment_ids"], False)
+    bert = BertModel(config, training, features["input_ids"], features["input_mask"], features["token_type_ids"], False)
     pooled = bert.get_pooled_output()
     weights = tf.get_variable("output_weights", [2, pooled.shape[-1].value], initializer=modeling.create_initializer())
     loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(
@@ -312,7 +312,7 @@ def model_fn(features, labels, mode):
 
 
 def input_fn():
-    features = {"input_ids": IDS, "input_mask": np.ones_like(IDS), "segment_ids": np.zeros_like(IDS)}
+    features = {"input_ids": IDS, "input_mask": np.ones_like(IDS), "token_type_ids": np.zeros_like(IDS)}
     return tf.data.Dataset.from_tensors((features, np.array([0, 1]))).repeat(50)
 
 

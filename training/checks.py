@@ -1,6 +1,6 @@
 """Whether a run can be done here: what `train` makes sure of before anything slow starts, and what `check` tells."""
 from inputs import batching
-from inputs.reading import held_out
+from inputs.reading import dev_examples, held_out
 from network import pretrained
 from support.console import duration, say
 from support.errors import InputError
@@ -28,7 +28,7 @@ def before_training(corpus, bert, settings, result):
     ------
     InputError : the weights do not fit, or a disk has no room for the run.
     """
-    shapes = estimator.model_shapes(bert.config, settings)
+    shapes = estimator.model_shapes(bert.config, settings, len(corpus.labels))
     pretrained.check_weights(bert.folder, {name: shape for name, shape in shapes.items() if name.startswith("bert/")})
     _, steps = training_steps(corpus, settings)
     rooms = resources.rooms(corpus, settings, result, shapes, steps)
@@ -80,12 +80,11 @@ def report_time(corpus, bert, settings):
     """Measure a few steps on this machine, and print what a run takes at that speed."""
     from training import timing
     examples, steps = training_steps(corpus, settings)
-    dev = corpus.test.examples if settings.dev == "test" else [
-        example for example, chosen in zip(corpus.train.examples, held_out(corpus, settings)) if chosen]
+    dev = dev_examples(corpus, settings)
     # Examples of the same words in the same note are evaluated once, unless each has a dropout mask of its own.
     computed = len(dev) if settings.evaluation_dropout else len({(example.target, example.context) for example in dev})
     say("time: measuring ...")
-    speed = timing.measure(bert.config, settings)
+    speed = timing.measure(bert.config, settings, len(corpus.labels))
     evaluation = speed.batch * computed / settings.eval_batch_size
     interval = settings.evaluate_every or batching.steps_of(examples, settings)[0]
     say(f"time: {speed.step:.2f} s for a training step of {settings.batch_size} examples, {duration(evaluation)} for an "

@@ -77,7 +77,7 @@ def input_shapes(settings):
 def model_fn(features, labels, mode, params):
     """The Estimator's model: BERT-CNN with its loss and optimizer, or its logits.
 
-    params : `config` (BertConfig), `settings` (Settings); in training also `bert` (paths.BertFolder of the
+    params : `config` (BertConfig), `settings` (Settings), `label_count` (int); in training also `bert` (paths.BertFolder of the
         start values), `total_steps`, `hook` (protocol.TrainingProtocol) and `devices` (devices.Devices); in prediction
         `checkpoint`.
     """
@@ -85,7 +85,7 @@ def model_fn(features, labels, mode, params):
     if mode == tf.estimator.ModeKeys.PREDICT:
         features = dict(features)
         # A test's masks are those of step 0, after which nothing is evaluated in training.
-        logits = evaluation_logits(features, config, settings, tf.constant(0), features.pop("number"))
+        logits = evaluation_logits(features, config, settings, params["label_count"], tf.constant(0), features.pop("number"))
         check_checkpoint(params["checkpoint"])
         return tf.estimator.EstimatorSpec(mode, predictions=logits)
 
@@ -93,12 +93,12 @@ def model_fn(features, labels, mode, params):
         return part_model_fn(features, labels, mode, params)
 
     step = tf.train.get_global_step()
-    logits = text_model.bert_cnn(features, config, settings, tower(config, settings, step))
+    logits = text_model.bert_cnn(features, config, settings, tower(config, settings, step), params["label_count"])
     loss = tf.reduce_mean(text_model.cross_entropy(logits, labels, settings.smoothing))
     operation, norm, rate = optimization.train_op(loss, settings, step, params["total_steps"])
     hook = params["hook"]
     hook.training_tensors = {"loss": loss, "accuracy": accuracy(logits, labels), "gradient_norm": norm, "learning_rate": rate}
-    evaluate_and_keep(hook, features, config, settings)
+    evaluate_and_keep(hook, features, config, settings, params["label_count"])
     hook.create_state()
     hook.state_saver = tf.train.Saver(tf.global_variables(), max_to_keep=1)
     if hook.continues:
@@ -114,11 +114,11 @@ def model_fn(features, labels, mode, params):
     return tf.estimator.EstimatorSpec(mode, loss=tf.zeros([]), train_op=operation, training_hooks=[hook], scaffold=scaffold)
 
 
-def evaluate_and_keep(hook, features, config, settings):
+def evaluate_and_keep(hook, features, config, settings, label_count):
     """Give a protocol's hook what evaluates and saves the model of a training graph whose training step is built."""
     variables = {variable.op.name: variable for variable in tf.global_variables()}
     shapes = {name: tensor.shape for name, tensor in features.items()}
-    hook.evaluation = evaluation_graph(config, settings, shapes, lambda getter, name, **how: variables[name])
+    hook.evaluation = evaluation_graph(config, settings, label_count, shapes, lambda getter, name, **how: variables[name])
     # Of copies on several devices, one is saved; a single variable is its only copy.
     copies = tf.distribute.get_strategy().experimental_local_results
     hook.best_saver = tf.train.Saver({name: copies(variable)[0] for name, variable in variables.items()}, max_to_keep=1)
@@ -130,7 +130,7 @@ def part_model_fn(features, labels, mode, params):
     step = tf.train.get_global_step()
     features = dict(features)
     share = Share(tf.shape(features["input_ids"])[0], features.pop("before"))
-    logits = text_model.bert_cnn(features, config, settings, tower(config, settings, step, share))
+    logits = text_model.bert_cnn(features, config, settings, tower(config, settings, step, share), params["label_count"])
     losses = text_model.cross_entropy(logits, labels, settings.smoothing)
     operation, figures = several.train_op(losses, right_answers(logits, labels), settings, step, params["total_steps"])
 
@@ -138,7 +138,7 @@ def part_model_fn(features, labels, mode, params):
         """What the hook needs, once for all devices of this machine."""
         hook.training_tensors = figures
         if devices.machine == 0:
-            evaluate_and_keep(hook, features, config, settings)
+            evaluate_and_keep(hook, features, config, settings, params["label_count"])
         hook.create_state()
         hook.state_saver = tf.train.Saver(tf.global_variables(), max_to_keep=1)
         # No variable needs a start value: the session counts as ready as it is, and the hook sets them all.
@@ -163,18 +163,18 @@ class Restoring(tf.train.SessionRunHook):
         self._hook.restore(session)
 
 
-def evaluation_logits(inputs, config, settings, step, number):
+def evaluation_logits(inputs, config, settings, label_count, step, number):
     """Logits as an evaluation computes them: without dropout or, with `evaluation_dropout`, with that of BERT alone.
 
     Upstream evaluates a graph that was built for training, in which it can switch off the dense layer's dropout only.
 
     Parameters
     ----------
-    inputs, config, settings : as for text_model.bert_cnn.
+    inputs, config, settings, label_count : as for text_model.bert_cnn.
     step, number : int32 scalar tensors, the global step and the batch's number, which the dropout masks depend on.
     """
     layers = tower(config, settings, step, batch=number) if settings.evaluation_dropout else tower(config, settings)
-    return text_model.bert_cnn(inputs, config, settings._replace(keep_prob=1.0), layers)
+    return text_model.bert_cnn(inputs, config, settings._replace(keep_prob=1.0), layers, label_count)
 
 
 def tower(config, settings, step=None, share=None, batch=None):
@@ -208,7 +208,7 @@ class EvaluationGraph:
     Attributes
     ----------
     inputs : dict of int32 placeholders by their names in a batch (see batching).
-    output : tensor of logits, float32 [examples, 8].
+    output : tensor of logits, float32 [examples, labels].
     masks : (step, number), int32 scalars that `evaluation_logits` reads, 0 unless they are fed.
     """
 
@@ -216,13 +216,13 @@ class EvaluationGraph:
         self.inputs, self.output, self.masks = inputs, output, masks
 
     def logits(self, session, batch, step=0, number=0):
-        """Logits of a batch, float32 [examples, 8], after a global step, as number so many of the evaluation."""
+        """Logits of a batch, float32 [examples, labels], after a global step, as number so many of the evaluation."""
         feed = {self.inputs[name]: array for name, array in inputs_of(batch).items()}
         feed.update(zip(self.masks, (step, number)))
         return session.run(self.output, feed)
 
 
-def evaluation_graph(config, settings, shapes, getter=None):
+def evaluation_graph(config, settings, label_count, shapes, getter=None):
     """Build the EvaluationGraph for inputs of these shapes.
 
     getter : custom_getter of its variables, for those of a training graph; None makes new ones.
@@ -230,21 +230,22 @@ def evaluation_graph(config, settings, shapes, getter=None):
     inputs = {name: tf.placeholder(tf.int32, shape, name=f"evaluation/{name}") for name, shape in shapes.items()}
     masks = [tf.placeholder_with_default(0, [], name=f"evaluation/{name}") for name in ("step", "number")]
     with tf.variable_scope(tf.get_variable_scope(), custom_getter=getter):
-        return EvaluationGraph(inputs, evaluation_logits(inputs, config, settings, *masks), masks)
+        return EvaluationGraph(inputs, evaluation_logits(inputs, config, settings, label_count, *masks), masks)
 
 
-def standalone_graph(config, settings):
+def standalone_graph(config, settings, label_count):
     """Build an EvaluationGraph with variables of its own, without XLA, which compiles anew for every size of a batch.
 
     It answers questions of its users, so that it never has dropout.
     """
-    return evaluation_graph(config, settings._replace(xla="off", evaluation_dropout=False), input_shapes(settings))
+    return evaluation_graph(config, settings._replace(xla="off", evaluation_dropout=False), label_count,
+                            input_shapes(settings))
 
 
-def model_shapes(config, settings):
+def model_shapes(config, settings, label_count):
     """Shapes of the model's variables, {name: list of int}; nothing is computed."""
     with tf.Graph().as_default():
-        standalone_graph(config, settings)
+        standalone_graph(config, settings, label_count)
         return {variable.op.name: variable.shape.as_list() for variable in tf.trainable_variables()}
 
 
@@ -270,13 +271,14 @@ def estimator(config, settings, model_dir, devices=ONE_DEVICE, **params):
     return BertCnnEstimator(lambda features, labels, mode: model_fn(features, labels, mode, params), config=run_config)
 
 
-def train(batches, dev, bert, settings, result, state=None, machines=None, devices=ONE_DEVICE):
+def train(batches, dev, labels, bert, settings, result, state=None, machines=None, devices=ONE_DEVICE):
     """Fine-tune.
 
     Parameters
     ----------
     batches : batching.Batches of the training features.
     dev : the Features of a view, to select the best model on.
+    labels : names of the labels, in the order of their ids.
     bert : inputs.Bert
     settings : settings.Settings
     result : paths.ResultFolder
@@ -290,27 +292,28 @@ def train(batches, dev, bert, settings, result, state=None, machines=None, devic
     """
     if devices.strategy is not None and state is None:
         # The start values are a function of seed and graph, so the graph of one device makes them.
-        start = protocol.StartingPoint(batches, dev, settings, result, None)
-        run_estimator(start, batches, bert, settings, result.checkpoints)
+        start = protocol.StartingPoint(batches, dev, labels, settings, result, None)
+        run_estimator(start, batches, len(labels), bert, settings, result.checkpoints)
         state = checkpoints.states(result.checkpoints)[0]
-    hook = protocol.TrainingProtocol(batches, dev, settings, result, state, machines)
-    run_estimator(hook, batches, bert, settings, result.checkpoints, devices, state.step if state else 0)
+    hook = protocol.TrainingProtocol(batches, dev, labels, settings, result, state, machines)
+    run_estimator(hook, batches, len(labels), bert, settings, result.checkpoints, devices, state.step if state else 0)
     return hook.outcome
 
 
-def follow(batches, bert, settings, step, machines, devices):
+def follow(batches, labels, bert, settings, step, machines, devices):
     """The part in a training of a machine that is not the chief.
 
     step : after which the chief begins or continues; the others as for `train`.
     """
     hook = protocol.FollowingProtocol(step, machines)
     with tempfile.TemporaryDirectory() as nothing:
-        run_estimator(hook, batches, bert, settings, nothing, devices, step)
+        run_estimator(hook, batches, len(labels), bert, settings, nothing, devices, step)
 
 
-def run_estimator(hook, batches, bert, settings, folder, devices=ONE_DEVICE, start=0):
+def run_estimator(hook, batches, label_count, bert, settings, folder, devices=ONE_DEVICE, start=0):
     """Train with an Estimator from step `start` until `hook`, a protocol's, ends it."""
-    runner = estimator(bert.config, settings, folder, devices, bert=bert.folder, total_steps=batches.total, hook=hook)
+    runner = estimator(bert.config, settings, folder, devices, label_count=label_count, bert=bert.folder,
+                       total_steps=batches.total, hook=hook)
 
     def input_fn():
         return train_input_fn(batches, settings, start, devices)
@@ -334,17 +337,18 @@ def run_estimator(hook, batches, bert, settings, folder, devices=ONE_DEVICE, sta
                 several.drop_server()
 
 
-def predict(features, config, settings, checkpoint):
+def predict(features, label_count, config, settings, checkpoint):
     """Logits of all rows under a trained model.
 
     Parameters
     ----------
     features : the Features of a view; identical rows are computed once, but with `evaluation_dropout` each for itself.
+    label_count : int, how many labels the model tells apart.
     checkpoint : path prefix of the model.
 
     Returns
     -------
-    float32 [rows, 8]
+    float32 [rows, labels]
 
     Raises
     ------
@@ -354,7 +358,7 @@ def predict(features, config, settings, checkpoint):
     batches = EvaluationBatches(different, settings)
     if settings.xla == "auto" and len(batches) < FEW_BATCHES:
         settings = settings._replace(xla="off")
-    runner = estimator(config, settings, None, checkpoint=checkpoint)
+    runner = estimator(config, settings, None, label_count=label_count, checkpoint=checkpoint)
     progress = Progress("testing", len(different.label_ids), unit="example", keep=False)
     collected, done = [], 0
     for logits in runner.predict(lambda: predict_input_fn(batches, settings),

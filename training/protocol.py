@@ -16,7 +16,6 @@ import text_model
 from evaluation import metrics, plots
 from inputs import batching
 from inputs.features import evaluated_rows
-from inputs.labels import LABELS
 from network.runtime import tf
 from support import files, interrupts
 from support.arrays import read_arrays, write_arrays
@@ -40,10 +39,10 @@ class Figures(NamedTuple):
 
 
 def figures(logits, label_ids):
-    """Figures of logits [examples, 8] against label ids [examples]."""
+    """Figures of logits [examples, labels] against label ids [examples]."""
     loss = -text_model.log_probabilities(logits)[np.arange(len(label_ids)), label_ids].mean()
     predicted = logits.argmax(axis=1)
-    macro_f1 = metrics.macro_f1(metrics.confusion(label_ids, predicted, len(LABELS)))
+    macro_f1 = metrics.macro_f1(metrics.confusion(label_ids, predicted, logits.shape[1]))
     return Figures(float(loss), float((predicted == label_ids).mean()), float(macro_f1))
 
 
@@ -54,13 +53,13 @@ def write_partial(path, step, logits):
     ----------
     path : paths.ResultFolder.evaluation
     step : the step after which is evaluated.
-    logits : float32 [examples so far, 8]
+    logits : float32 [examples so far, labels]
     """
     write_arrays(path, {"step": step, "logits": logits})
 
 
 def read_partial(path, step):
-    """The dev logits that a cut-off evaluation after `step` had, float32 [examples so far, 8], or None."""
+    """The dev logits that a cut-off evaluation after `step` had, float32 [examples so far, labels], or None."""
     stored = read_arrays(path, "the evaluation begins anew")
     return stored["logits"] if stored is not None and int(stored["step"]) == step else None
 
@@ -75,6 +74,7 @@ class TrainingProtocol(tf.train.SessionRunHook):
     ----------
     batches : batching.Batches
     dev : the Features of a view, of the dev examples.
+    labels : names of the labels, in the order of their ids.
     settings : settings.Settings
     result : paths.ResultFolder
     state : checkpoints.State to continue from, or None to begin.
@@ -82,8 +82,8 @@ class TrainingProtocol(tf.train.SessionRunHook):
         devices).
     """
 
-    def __init__(self, batches, dev, settings, result, state, machines=None):
-        self._batches, self._dev, self._settings, self._result = batches, dev, settings, result
+    def __init__(self, batches, dev, labels, settings, result, state, machines=None):
+        self._batches, self._dev, self._labels, self._settings, self._result = batches, dev, labels, settings, result
         computed, self._where = evaluated_rows(dev, settings)
         self._dev_batches = batching.EvaluationBatches(computed, settings)
         self._state = state
@@ -196,8 +196,8 @@ class TrainingProtocol(tf.train.SessionRunHook):
                 lambda prefix: self.best_saver.save(session, prefix, write_meta_graph=False, write_state=False),
                 self._result.best)
         self._curves.add("validation", self._step, dict(dev._asdict(), score=score))
-        confusion = metrics.confusion(self._dev.label_ids, logits.argmax(axis=1), len(LABELS))
-        self._curves.add_image("validation", self._step, "confusion_matrix", plots.confusion(LABELS, confusion))
+        confusion = metrics.confusion(self._dev.label_ids, logits.argmax(axis=1), len(self._labels))
+        self._curves.add_image("validation", self._step, "confusion_matrix", plots.confusion(self._labels, confusion))
         self._curves.flush()
         self._progress.say(f"step {self._step}: dev loss {dev.loss:.4f}, accuracy {dev.accuracy:.4f}, "
                            f"macro-F1 {dev.macro_f1:.4f}, score {score:.4f}"
@@ -205,7 +205,7 @@ class TrainingProtocol(tf.train.SessionRunHook):
                               f" (best {self._best_score:.4f} at step {self._best_step})"))
 
     def _dev_logits(self, session):
-        """Logits of all dev examples: float32 [examples, 8]."""
+        """Logits of all dev examples: float32 [examples, labels]."""
         batches, total = self._dev_batches, len(self._dev_batches.rows)
         kept = read_partial(self._result.evaluation, self._step)
         logits = [] if kept is None else [kept]

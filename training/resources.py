@@ -76,7 +76,7 @@ def rooms(corpus, settings, result, shapes, steps):
     evaluations = steps // settings.evaluate_every if settings.evaluate_every else settings.num_epochs
     checkpoint_count = checkpoints.KEPT_STATES + 2
     curves = steps * STEP_CURVE_BYTES + evaluations * EVALUATION_CURVE_BYTES
-    caches = sum(view_of(settings).cache_bytes(*split) for split in (corpus.train, corpus.test))
+    caches = sum(view_of(settings).cache_bytes(*split) for split in corpus.splits().values())
     of_result = checkpoint_count * checkpoint_bytes(shapes) - files.bytes_below(result.checkpoints)
     of_result += max(0, curves - files.bytes_below(result.tensorboard))
     of_corpus = caches - files.bytes_below(corpus.folder.features)

@@ -16,8 +16,8 @@ from training.outcome import read_outcome
 NOT_PART_OF_THE_RUN = ("eval_batch_size", "save_every_minutes", "xla", "threads", "devices")
 
 # Settings that change what a trained model reads or how it computes, or what it is tested on; all others act on training alone.
-OF_A_TEST = ("seq_length", "context", "headings", "markers", "entities", "test_gold", "evaluation_dropout", "eval_batch_size",
-             "precision", "xla", "threads")
+OF_A_TEST = ("seq_length", "context", "headings", "markers", "entities", "test_gold", "negatives", "evaluation_dropout",
+             "eval_batch_size", "precision", "xla", "threads")
 
 # Settings that earlier versions had, each with the value that means what this one does; and those that had another name.
 FORMER = {"averaging": 0.0, "links_per_pass": 1}
@@ -73,7 +73,7 @@ def unchecked(old, new):
     return [part for part in identity(new) if part.startswith(RECORDED_LATER) and part not in told]
 
 
-def settings_of_model(result, record, recipe=None, assignments=(), seed=None):
+def settings_of_model(result, record, recipe=None, assignments=(), seed=None, settings_for=settings_for):
     """The settings a model was trained with (from run.json; else those of the recipe), with the user's changes.
 
     Parameters
@@ -81,12 +81,14 @@ def settings_of_model(result, record, recipe=None, assignments=(), seed=None):
     result : paths.ResultFolder
     record : the content of its run.json, {} without one.
     recipe, assignments, seed : what the user gave, as for settings.settings_for.
+    settings_for : that function, or a task's own.
 
     Raises
     ------
-    InputError : another recipe than the model's, settings that this version does not have, settings that act on training
-        alone, or as `settings_for`.
+    InputError : a run on another task, another recipe than the model's, settings that this version does not have, settings that
+        act on training alone, or as `settings_for`.
     """
+    check_task(result, record)
     recipe = recipe or record.get("recipe", "paper")
     if "settings" not in record:
         return settings_for(recipe, assignments, seed)
@@ -117,11 +119,22 @@ def tell_changes(record, settings):
         say(f"not as the model was trained: {'; '.join(changed)}")
 
 
-def require_model(result):
-    """Raise an InputError that says how to get a model unless the result folder holds one."""
+def require_model(result, remedy):
+    """Raise an InputError, which ends with `remedy`, unless the result folder holds a model."""
     if not checkpoints.exists(result.best):
-        raise InputError(f"there is no trained model: {result.best}.index is missing. `python3 run_i2b2.py train` makes it, "
-                         "or name the folder of another run with --result DIR. `python3 run_i2b2.py demo` shows both steps now.")
+        raise InputError(f"there is no trained model: {result.best}.index is missing. {remedy}")
+
+
+def check_task(result, record):
+    """Raise an InputError where the result folder holds a run on another task; `record` is the content of its run.json."""
+    if "task" in record:
+        tasks = [record["task"]]
+    else:
+        # An earlier version, or a model made elsewhere: its checkpoints tell.
+        tasks = os.listdir(result.all_checkpoints) if os.path.isdir(result.all_checkpoints) else []
+    if tasks and result.task not in tasks:
+        raise InputError(f"{result.root} holds a run on another task ({', '.join(sorted(tasks))}, not {result.task}): use another "
+                         "--result DIR.")
 
 
 @contextlib.contextmanager
@@ -215,6 +228,7 @@ def record_outcome(result, outcome):
 
 def examine(result, record):
     """Whether the run that `record` describes may go on in the result folder; returns and raises as `prepare`."""
+    check_task(result, read_run(result))
     if not has_begun(result):
         return None
     ways_out = ("Give the same command as then to continue it, --restart to begin anew (the old run is kept under a "

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 import scoring
-from evaluation import bootstrap, headline, metrics, predictions
+from evaluation import bootstrap, headline, metrics, predictions, tlink_scores
 from helpers import made_up
 from inputs.labels import LABELS, MERGED_LABELS
 
-MERGE = np.eye(len(MERGED_LABELS), dtype=int)[predictions.MERGING]  # [8, 3]
+MERGE = np.eye(len(MERGED_LABELS), dtype=int)[tlink_scores.MERGING]  # [8, 3]
 
 
 def table(**options):
@@ -38,7 +38,7 @@ def test_a_model_without_errors_has_100_to_100_whatever_labels_a_resample_lacks(
     """One label is in a single document, which a third of the resamples lack; two are in none."""
     rows = table(rows=200, documents=20, labels=[0, 1, 2, 4, 5])
     gold = np.where(np.array(rows.documents) == "D3", 7, rows.gold)
-    found = bootstrap.intervals(bootstrap.counts(rows._replace(gold=gold, predicted=gold)))
+    found = bootstrap.intervals(tlink_scores.counts(rows._replace(gold=gold, predicted=gold)))
     for key in ("pairs.macro.f1", "merged.macro.f1", "pairs.accuracy", "pairs.weighted.f1", "tempeval.f1"):
         assert found[key] == (1, 1, 1), key
 
@@ -56,7 +56,7 @@ def test_the_headline_says_which_labels_macro_f1_leaves_out():
 def test_below_six_documents_there_are_no_intervals():
     for documents, known in ((5, False), (6, True)):
         rows = table(rows=120, documents=documents)
-        found = bootstrap.intervals(bootstrap.counts(rows))
+        found = bootstrap.intervals(tlink_scores.counts(rows))
         assert all(np.isfinite(interval.low) == np.isfinite(interval.high) == known and np.isfinite(interval.value)
                    for interval in found.values())
         text = headline.as_text(headline.of_predictions(rows, np.ones(8, int)))
@@ -71,7 +71,7 @@ def p_by_definition(first, second, key):
     """The p-value from every exchange of documents, one at a time."""
     def difference(exchanged):
         sides = [[pair[::-1] if swap else pair for swap, pair in zip(exchanged, zip(*parts))] for parts in zip(first, second)]
-        one, other = (bootstrap.Counts(*(sum(pair[side] for pair in part) for part in sides)) for side in (0, 1))
+        one, other = (tlink_scores.Counts(*(sum(pair[side] for pair in part) for part in sides)) for side in (0, 1))
         return bootstrap.scores(other)[key] - bootstrap.scores(one)[key]
     documents = len(first.pairs)
     observed = difference([False] * documents)
@@ -83,15 +83,15 @@ def test_p_is_the_share_of_the_exchanges_of_documents_with_as_large_a_difference
     random = np.random.RandomState(4)
     rows = table(rows=90, documents=6)
     others = np.where(random.uniform(size=90) < 0.5, rows.predicted, np.where(random.uniform(size=90) < 0.5, rows.gold, 2))
-    first, second = bootstrap.counts(rows), bootstrap.counts(rows._replace(predicted=others))
+    first, second = tlink_scores.counts(rows), tlink_scores.counts(rows._replace(predicted=others))
     found = bootstrap.p_values(first, second)
-    for score in bootstrap.SCORES:
+    for score in tlink_scores.SCORES:
         assert found[score.key] == pytest.approx(p_by_definition(first, second, score.key)), score.key
     assert len(set(found.values())) > 3 and min(found.values()) >= 2 / 2 ** 6
 
 
 def test_random_exchanges_give_about_the_p_of_all():
-    first, second = (bootstrap.counts(table(rows=200, documents=12, skill=skill)) for skill in (1.2, 1.5))
+    first, second = (tlink_scores.counts(table(rows=200, documents=12, skill=skill)) for skill in (1.2, 1.5))
     exact, approximate = bootstrap.p_values(first, second), bootstrap.p_values(first, second, resamples=4000)
     for key in exact:
         assert approximate[key] == pytest.approx(exact[key], abs=0.04), key
@@ -99,9 +99,9 @@ def test_random_exchanges_give_about_the_p_of_all():
 
 
 def test_below_six_documents_there_is_no_p():
-    first, second = (bootstrap.counts(table(rows=90, documents=5, skill=skill)) for skill in (1.0, 3.0))
+    first, second = (tlink_scores.counts(table(rows=90, documents=5, skill=skill)) for skill in (1.0, 3.0))
     found = bootstrap.p_values(first, second)
-    assert set(found) == {score.key for score in bootstrap.SCORES} and np.isnan(list(found.values())).all()
+    assert set(found) == {score.key for score in tlink_scores.SCORES} and np.isnan(list(found.values())).all()
     assert {bootstrap.p_text(value) for value in found.values()} == {"-"}
 
 
@@ -116,7 +116,7 @@ def equally_good(documents, random):
         pairs = np.bincount(of_row * 64 + gold * 8 + predicted, minlength=documents * 64).reshape(-1, 8, 8)
         merged = MERGE.T.dot(pairs).transpose(1, 0, 2).dot(MERGE)
         links, found = merged.sum(axis=(1, 2)), merged.trace(axis1=1, axis2=2)
-        result.append(bootstrap.Counts(pairs, merged, np.stack([found, links, found, links], axis=1)))
+        result.append(tlink_scores.Counts(pairs, merged, np.stack([found, links, found, links], axis=1)))
     return result
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from evaluation import headline, predictions, published, report
-from evaluation.results import score
+from evaluation.tlink_scores import score
 from helpers import made_up
-from inputs.labels import MERGED_LABELS
+from inputs.labels import MERGED_LABELS, merge
 from support.paths import ResultFolder
 
 I2B2 = np.repeat([MERGED_LABELS.index(label) for label in published.TEST_LABELS], list(published.TEST_LABELS.values()))
@@ -47,7 +47,7 @@ def test_another_test_set_has_no_score_beside_the_published_ones(tmp_path):
 
 def test_the_challenges_test_set_has(tmp_path, monkeypatch):
     examples, _ = made_up(rows=200)
-    counts = collections.Counter(predictions.merge(example.label) for example in examples)
+    counts = collections.Counter(merge(example.label) for example in examples)
     monkeypatch.setattr(published, "TEST_DOCUMENTS", 7)
     monkeypatch.setattr(published, "TEST_LABELS", counts)
     section, table = section_of(tmp_path)

@@ -12,7 +12,7 @@ import pytest
 import scoring
 from browser import browse
 from data_process_i2b2 import Document, Mention
-from evaluation import analysis, bootstrap, headline, metrics, predictions, published, report, seeds
+from evaluation import analysis, bootstrap, headline, metrics, predictions, published, report, seeds, tlink_scores
 from evaluation.results import predictions_tsv
 from helpers import corpus_of, files_below, made_up, run, settings
 from inputs.labels import LABELS, MERGED_LABELS
@@ -63,13 +63,13 @@ def test_a_damaged_predictions_file_is_refused(change, words, tmp_path):
 ])
 def test_scores_from_sums_are_those_of_scoring(options):
     rows = table(**options)
-    found = bootstrap.scores(bootstrap.total(bootstrap.counts(rows)), metrics.ALL)
+    found = bootstrap.scores(bootstrap.total(tlink_scores.counts(rows)), metrics.ALL)
     records = [
         scoring.Prediction(*cells, LABELS[gold], LABELS[predicted])
         for *cells, gold, predicted in zip(*rows[:6])
     ]
     expected = scoring.scores(records)
-    for score in bootstrap.SCORES:
+    for score in tlink_scores.SCORES:
         value = expected
         for key in score.key.split("."):
             value = value[key]
@@ -89,7 +89,7 @@ def test_interval_is_that_of_the_documents_spread():
 
 
 def test_intervals_are_the_same_each_time_and_hold_the_score():
-    of = bootstrap.counts(table(rows=500, documents=20))
+    of = tlink_scores.counts(table(rows=500, documents=20))
     first = bootstrap.intervals(of)
     assert first == bootstrap.intervals(of)
     assert all(interval.low <= interval.value <= interval.high and interval.low < interval.high
@@ -97,7 +97,7 @@ def test_intervals_are_the_same_each_time_and_hold_the_score():
 
 
 def test_p_values():
-    worse, same, better = (bootstrap.counts(table(rows=900, documents=30, skill=skill))
+    worse, same, better = (tlink_scores.counts(table(rows=900, documents=30, skill=skill))
                            for skill in (1.0, 1.0, 2.5))
     assert set(bootstrap.p_values(worse, same).values()) == {1.0}
     forth, back = bootstrap.p_values(worse, better), bootstrap.p_values(better, worse)
@@ -115,7 +115,7 @@ def test_p_values_of_equally_good_runs_are_rarely_small():
             answers = np.where(random.uniform(size=600) < 0.6, gold, random.randint(8, size=600))
             rows = predictions.Predictions([f"D{row // 20}" for row in range(600)], ["T"] * 600, ["a"] * 600,
                                            ["b"] * 600, gold, answers, None)
-            counted.append(bootstrap.counts(rows))
+            counted.append(tlink_scores.counts(rows))
         small += bootstrap.p_values(*counted, resamples=1000)["pairs.accuracy"] < 0.1
     assert small <= 6
 
@@ -123,7 +123,7 @@ def test_p_values_of_equally_good_runs_are_rarely_small():
 def test_majority_answers_the_commonest_training_label():
     rows = table(rows=100)
     # DURING is the commonest of eight, but BEFORE and what counts as BEFORE are more.
-    of, label, merged = bootstrap.majority_counts(rows, [4, 4, 4, 0, 9, 0, 0, 0])
+    of, label, merged = tlink_scores.majority_counts(rows, [4, 4, 4, 0, 9, 0, 0, 0])
     assert (label, merged) == ("DURING", "BEFORE")
     figures = bootstrap.scores(bootstrap.total(of))
     assert figures["pairs.accuracy"] == np.mean(rows.gold == LABELS.index("DURING"))
@@ -135,7 +135,7 @@ def test_a_corpus_of_the_real_size_takes_seconds():
     began = time.time()
     head = headline.of_predictions(rows, np.ones(8, int))
     assert time.time() - began < 20
-    assert (head.documents, head.tlinks) == (120, published.TEST_TLINKS)
+    assert (head.documents, head.examples) == (120, published.TEST_TLINKS)
 
 
 # --------------------------------------------------------------------------------------------------- analysis

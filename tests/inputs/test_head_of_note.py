@@ -37,7 +37,8 @@ def tokenizer():
 def cached_features(rows, tokenizer, settings, folder, split):
     """Features of some examples through the cache: (features, whether they came from it)."""
     view = view_of(settings)
-    return cached(view, view.fingerprint((), rows, tokenizer), lambda: view.make((), rows, tokenizer), folder, split)
+    return cached(view, view.fingerprint((), rows, tokenizer, LABELS), lambda: view.make((), rows, tokenizer, LABELS), folder,
+                  split)
 
 
 def example(target, context, label="BEFORE", document="1", tlink="TL0"):

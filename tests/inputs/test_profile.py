@@ -3,13 +3,13 @@ import json
 
 import pytest
 
-from commands.check import about_test_gold, tell_profile
 from data_process_i2b2 import Slips, parse_document, read_split
 from inputs import profile, section_times
 from inputs.labels import LABELS
 from inputs.reading import Corpus, read_corpus
 from settings import Settings
 from support.paths import TEST_XML, TRAIN_XML, CorpusFolder
+from tasks.i2b2 import I2B2, about_test_gold
 
 # Each line but the first EVENT and TIMEX3 has something that is counted besides the tag itself.
 TAGS = """<EVENT id="E0" start="1" end="10" text="Admission" modality="FACTUAL" polarity="POS" type="OCCURRENCE" />
@@ -184,7 +184,7 @@ def test_the_table_shows_published_counts_and_what_occurs():
 
 def test_check_shows_the_profile_and_which_test_gold_there_is(sample, capsys):
     counted, _ = counts_and_names(sample)
-    tell_profile(sample, counted)
+    I2B2.tell_profile(sample, counted)
     said = capsys.readouterr().out
     assert "published" not in said and said.count("profile: ") == 1
     assert ["EVENT", "768", "252"] in [line.split() for line in said.split("\n")]

@@ -175,7 +175,7 @@ def read(folder):
     """(inputs.Bert, all its variables) of a BERT folder."""
     from training.estimator import model_shapes
     bert = reading.read_bert(paths.BertFolder(str(folder)), Settings())
-    shapes = {name: shape for name, shape in model_shapes(bert.config, Settings()).items() if name.startswith("bert/")}
+    shapes = {name: shape for name, shape in model_shapes(bert.config, Settings(), 8).items() if name.startswith("bert/")}
     pretrained.check_weights(bert.folder, shapes)
     return bert, pretrained.load_weights(bert.folder, shapes)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies
 
 from data_process_i2b2 import Document, Tlink, examples
-from evaluation import predictions, system_xml
+from evaluation import predictions, system_xml, tlink_scores
 from evaluation.results import predictions_tsv
 from evaluation.temporal_graph import reduce_links
 from helpers import made_up, run
@@ -133,7 +133,7 @@ def test_the_command_tells_the_effect_on_a_tested_run(tmp_path):
     cells = re.search(r"accuracy +(\S+) +(\S+) +\S+ +(\S+)", said).groups()
     assert list(cells) == [f"{value:.4f}" for value in accuracy]
     for name in set(table.documents):
-        links = [(table.from_ids[row], table.to_ids[row], MERGED_LABELS[predictions.MERGING[predicted[row]]])
+        links = [(table.from_ids[row], table.to_ids[row], MERGED_LABELS[tlink_scores.MERGING[predicted[row]]])
                  for row in range(120) if table.documents[row] == name]
         assert entailed_by_their_graph(links)
 

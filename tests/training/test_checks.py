@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from helpers import files_below, run, settings, write_corpus
+from inputs.labels import LABELS
 from support import files
 from training import resources
 
@@ -92,11 +93,12 @@ def test_disks_are_told_apart_and_what_is_written_counts(tmp_path, monkeypatch):
     """On one disk the needs add up; an earlier part of the run has its share already."""
     from collections import namedtuple
 
+    from inputs.reading import Corpus
     from inputs.views import view_of
     from settings import Settings
     from support.paths import CorpusFolder, ResultFolder
     split = namedtuple("split", "documents examples")((), range(100))
-    corpus = namedtuple("corpus", "folder train test")(CorpusFolder(str(tmp_path / "corpus")), split, split)
+    corpus = Corpus(CorpusFolder(str(tmp_path / "corpus")), split, split, {})
     result = ResultFolder(str(tmp_path / "result"))
     shapes = {"bert/embeddings": [1000, 100], "bert/pooler/dense/kernel": [100, 100]}
     one, = resources.rooms(corpus, Settings(), result, shapes, steps=0)
@@ -139,7 +141,7 @@ def shapes_of(config):
     """Shapes of the model's variables, which building a graph for each case would take long to tell."""
     from settings import Settings
     from training.estimator import model_shapes
-    return model_shapes(config, Settings())
+    return model_shapes(config, Settings(), len(LABELS))
 
 
 def test_a_run_of_an_earlier_version_is_the_same_run():

@@ -10,6 +10,7 @@ from commands.options import parse_arguments
 from evaluation.curves import read_curves
 from helpers import settings as words_of
 from inputs import batching, reading
+from inputs.labels import LABELS
 from network.runtime import tf
 from settings import Settings, settings_for
 from support.paths import BertFolder, CorpusFolder, ResultFolder
@@ -136,7 +137,7 @@ def test_a_state_of_an_earlier_version_continues(devices, inputs, command, tmp_p
         tf.train.Saver(kept).save(session, state.prefix, write_meta_graph=False, write_state=False)
     features, _, bert = inputs
     order = batching.Batches(features, CHOSEN)
-    logits = estimator.predict(order.at(3), bert.config, CHOSEN, state.prefix)
+    logits = estimator.predict(order.at(3), len(LABELS), bert.config, CHOSEN, state.prefix)
     expected = protocol.figures(logits, order.at(3).label_ids).accuracy
 
     command("train", tmp_path, devices=devices, **SMALL)
@@ -157,7 +158,8 @@ def logits_of(inputs, whole):
 
     def logits(settings, config, masks):
         with tf.Graph().as_default(), tf.Session() as session:
-            graph = estimator.evaluation_graph(bert.config._replace(**config), settings, estimator.input_shapes(settings))
+            graph = estimator.evaluation_graph(bert.config._replace(**config), settings, len(LABELS),
+                                               estimator.input_shapes(settings))
             tf.train.Saver().restore(session, ResultFolder(str(whole["false"])).best)
             return [graph.logits(session, dev, *mask) for mask in masks]
     return logits
@@ -183,7 +185,7 @@ def test_test_computes_equal_rows_each_under_its_own_mask(inputs, whole):
     twice = dev.rows(np.array([0, 1, 0, 1, 0, 1]))
     best = ResultFolder(str(whole["false"])).best
     on = CHOSEN._replace(evaluation_dropout=True)
-    plain, dropped, again = (estimator.predict(twice, bert.config, chosen, best) for chosen in (CHOSEN, on, on))
+    plain, dropped, again = (estimator.predict(twice, len(LABELS), bert.config, chosen, best) for chosen in (CHOSEN, on, on))
     np.testing.assert_array_equal(plain[:2], plain[2:4])
     np.testing.assert_array_equal(dropped, again)
     assert len({row.tobytes() for row in dropped}) == 6

@@ -12,6 +12,7 @@ import pytest
 
 from helpers import command_of, files_below, run, settings, write_corpus
 from inputs.head_of_note import Features
+from inputs.labels import LABELS
 from settings import Settings
 from support.paths import ResultFolder
 from training import checkpoints, protocol
@@ -134,7 +135,7 @@ def test_an_evaluation_goes_on_in_batches_of_another_size(done, tmp_path):
             return np.concatenate([batch.input_ids, batch.input_mask[:, :3]], axis=1).astype(np.float32)
 
     def evaluate():
-        one = protocol.TrainingProtocol(None, dev, Settings(eval_batch_size=2), result, None)
+        one = protocol.TrainingProtocol(None, dev, LABELS, Settings(eval_batch_size=2), result, None)
         one.evaluation, one._step, one._last_save = Graph(), 3, time.time()  # pylint: disable=protected-access
         return one._dev_logits(None), one.evaluation.seen  # pylint: disable=protected-access
 
@@ -263,7 +264,7 @@ def test_disk_needed_is_what_is_written(offline, corpus, bert):
     from training.estimator import model_shapes
     result = offline[0]
     chosen = settings_for("paper", SHORT[1::2])
-    shapes = model_shapes(read_bert(BertFolder(str(bert)), chosen).config, chosen)
+    shapes = model_shapes(read_bert(BertFolder(str(bert)), chosen).config, chosen, len(LABELS))
     for prefix in (result / "checkpoints/i2b2/best_validation", result / "checkpoints/i2b2/state-12-evaluated/state"):
         written = sum(os.path.getsize(str(path)) for path in prefix.parent.glob(prefix.name + ".*"))
         assert 0 <= resources.checkpoint_bytes(shapes) - written < 10000

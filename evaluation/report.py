@@ -13,7 +13,7 @@ from inputs.views import view_of
 from scoring import AVERAGES, FIGURES
 from settings import Settings, as_text
 from support import html_page as page
-from support.files import write_atomically
+from support.files import remove_earlier, remove_leftovers, write_atomically
 
 DASH = "\N{EN DASH}"
 SCHEMES = (("pairs", LABELS, 8, "Eight labels"), ("merged", MERGED_LABELS, 3, "Three labels"))
@@ -28,8 +28,8 @@ GROUP_HEADER = ["links", "accuracy, eight labels", "95 % interval", "accuracy, t
                 "macro F1, three labels", "always the commonest of three"]
 
 
-def write_report(result, record, predictions, scores, documents, head):
-    """Write report.html and the plots into a result folder.
+def make_report(result, record, predictions, scores, documents, head):
+    """The report of a test, and its plots: (HTML, {name: PNG}); `write_report` writes them.
 
     Parameters
     ----------
@@ -55,9 +55,26 @@ def write_report(result, record, predictions, scores, documents, head):
         ("errors", "Confident errors", _errors_section(drawn, predictions, kinds)),
         ("settings", "Settings", _settings_section(record)),
     ]
-    write_plots(result.figures, drawn.images)
-    write_atomically(result.report, page.page("BERT-CNN on temporal relations", _lead(head, record), sections,
-                                              FOOTER))
+    return page.page("BERT-CNN on temporal relations", _lead(head, record), sections, FOOTER), drawn.images
+
+
+def write_report(result, html, images, earlier=()):
+    """Write report.html and figures/; returns the names of the plots' files.
+
+    Parameters
+    ----------
+    result : paths.ResultFolder
+    html, images : from `make_report`.
+    earlier : names of the files that an earlier report wrote into figures/. Those that this one does not write are removed, and
+        nothing else.
+    """
+    remove_leftovers(result.figures)
+    contents = {f"{name}.png": png for name, png in images.items()}
+    for name, png in contents.items():
+        write_atomically(os.path.join(result.figures, name), png)
+    remove_earlier(result.figures, set(earlier) - set(contents))
+    write_atomically(result.report, html)
+    return sorted(contents)
 
 
 def _lead(head, record):
@@ -74,16 +91,6 @@ FOOTER = page.paragraph(
     "Method: Chen, Wu, Li 2019, A general approach for improving deep learning-based medical relation "
     "extraction using a pre-trained model and fine-tuning, Database, baz116. Temporal closure: Sun, "
     "Rumshisky, Uzuner 2013, the 2012 i2b2 challenge.")
-
-
-def write_plots(folder, images):
-    """Write {name: PNG}, and remove what an earlier report drew and this one does not."""
-    if os.path.isdir(folder):
-        for name in os.listdir(folder):
-            if name.endswith(".png") and name[:-len(".png")] not in images:
-                os.remove(os.path.join(folder, name))
-    for name, png in images.items():
-        write_atomically(os.path.join(folder, f"{name}.png"), png)
 
 
 class Drawn:

@@ -1,4 +1,5 @@
 """What a run leaves in the result folder: predictions.tsv, scores.json, scores.txt, run.json. No text of any note."""
+import contextlib
 import json
 import os
 import time
@@ -7,9 +8,11 @@ import numpy as np
 
 import scoring
 from evaluation import predictions
-from inputs.labels import LABELS, MERGED_LABELS, merge
-from support import files
+from inputs.labels import LABELS, merge
+from support import files, locks
 from support.errors import InputError
+
+LONGEST_CHANGE = 120.0  # seconds that writing results takes at most, on a slow disk
 
 
 def predictions_tsv(examples, log_probabilities, predicted=None):
@@ -41,10 +44,9 @@ def score(examples, log_probabilities):
     gold = np.array([LABELS.index(example.label) for example in examples])
     loss = -log_probabilities[np.arange(len(gold)), gold].mean()
     # The probability of a merged label is the sum over the labels merged into it.
-    groups = np.array([[merge(label) == merged for label in LABELS] for merged in MERGED_LABELS])
-    merged = np.exp(log_probabilities).dot(groups.T)
-    merged_gold = np.array([MERGED_LABELS.index(merge(example.label)) for example in examples])
-    merged_loss = -np.log(merged[np.arange(len(gold)), merged_gold]).mean()
+    of_gold = np.array([[merge(label) == merge(example.label) for label in LABELS] for example in examples])
+    # In logarithms, as the probabilities of a very sure model are 0.
+    merged_loss = -np.logaddexp.reduce(np.where(of_gold, log_probabilities, -np.inf), axis=1).mean()
     return scoring.scores(records, float(loss), float(merged_loss))
 
 
@@ -53,7 +55,7 @@ def write_results(result, examples, log_probabilities):
     scores = score(examples, log_probabilities)
     text = scoring.format_scores(scores)
     files.write_atomically(result.predictions, predictions_tsv(examples, log_probabilities))
-    files.write_atomically(result.scores_json, json.dumps(scores, indent=1) + "\n")
+    files.write_atomically(result.scores_json, files.to_json(scores))
     files.write_atomically(result.scores_txt, text)
     return scores, text
 
@@ -79,9 +81,35 @@ def as_tested(record):
     return dict(record, **{name: test[name] for name in ("recipe", "settings") if name in test})
 
 
-def write_run(result, record):
-    """Write run.json."""
-    files.write_atomically(result.run, json.dumps(record, indent=1) + "\n")
+def files_of_test(record):
+    """The names of the files that the test in a run record wrote into folders of its own: {folder's name: list of str}."""
+    told = record.get("test", {}).get("files", {})
+    return {folder: [name for name in names if isinstance(name, str)]
+            for folder, names in (told.items() if isinstance(told, dict) else ()) if isinstance(names, list)}
+
+
+@contextlib.contextmanager
+def changing(result):
+    """Give the content of run.json, {} without one, and write it back when the block ends well.
+
+    Within the block no other process changes run.json, seeds.json or what belongs to them. Blocks do not go into each other.
+
+    Raises
+    ------
+    InputError : run.json is damaged, or another process keeps it locked.
+    """
+    with locked(result):
+        record = read_run(result)
+        yield record
+        files.write_atomically(result.run, files.to_json(record))
+
+
+@contextlib.contextmanager
+def locked(result):
+    """Within this block no other process changes run.json or seeds.json."""
+    files.make_folder(result.root)
+    with locks.held(result.record_lock, LONGEST_CHANGE):
+        yield
 
 
 def now():

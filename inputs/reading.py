@@ -1,7 +1,6 @@
 """Everything a run reads: corpus and BERT, checked before anything slow starts, and the features made of them."""
 import functools
 import hashlib
-import json
 import math
 import os
 from typing import NamedTuple
@@ -110,7 +109,7 @@ def write_config_and_vocab(bert, config_path, vocab_path):
     bert : Bert
     config_path, vocab_path : files to write.
     """
-    files.write_atomically(config_path, json.dumps(bert.config._asdict(), indent=1) + "\n")
+    files.write_atomically(config_path, files.to_json(bert.config._asdict()))
     files.write_atomically(vocab_path, "".join(f"{piece}\n" for piece in sorted(bert.vocab, key=bert.vocab.get)))
 
 

@@ -412,9 +412,9 @@ def test_the_report_tells_what_the_recipe_at_hand_does_with_distance(options, wo
     scores = scoring.scores([scoring.Prediction(*cells, LABELS[gold], LABELS[predicted])
                              for *cells, gold, predicted in zip(*rows[:6])])
     record = json.loads(json.dumps({"settings": settings_for("paper", options)._asdict(), "test": {"remarks": ["A & remark."]}}))
-    report.write_report(ResultFolder(str(tmp_path)), record, rows, scores, [note(name=f"D{number}") for number in range(7)],
-                        headline.of_predictions(rows, np.ones(8, int)))
-    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    page, _ = report.make_report(ResultFolder(str(tmp_path)), record, rows, scores,
+                                 [note(name=f"D{number}") for number in range(7)],
+                                 headline.of_predictions(rows, np.ones(8, int)))
     section = re.search(r'<section id="distance".*?</section>', page, re.DOTALL).group(0)
     assert words in section and not_words not in section
     assert page.index("A &amp; remark.") < page.index("<main>")
@@ -424,9 +424,9 @@ def test_a_report_on_few_documents_has_no_intervals_and_says_why(tmp_path, recwa
     rows = predictions.of_examples(*made_up(rows=60, documents=3))
     scores = scoring.scores([scoring.Prediction(*cells, LABELS[gold], LABELS[predicted])
                              for *cells, gold, predicted in zip(*rows[:6])])
-    report.write_report(ResultFolder(str(tmp_path)), {}, rows, scores, [note(name=f"D{number}") for number in range(3)],
-                        headline.of_predictions(rows, np.ones(8, int)))
-    page = re.sub('base64,[^"]*', "", (tmp_path / "report.html").read_text(encoding="utf-8"))
+    page, _ = report.make_report(ResultFolder(str(tmp_path)), {}, rows, scores, [note(name=f"D{number}") for number in range(3)],
+                                 headline.of_predictions(rows, np.ones(8, int)))
+    page = re.sub('base64,[^"]*', "", page)
     assert "No intervals: 3 test documents are too few" in page and "nan" not in page
     assert "resamples of the" not in page and not recwarn.list
 

@@ -17,7 +17,8 @@ from support.paths import ResultFolder
 from training import checkpoints, runs
 from training.outcome import Outcome
 
-RECORD = {"settings": {"batch_size": 4}, "corpus": {"train": "a"}, "bert": {}, "model": {}}
+ENDED = Outcome("epochs", 9, 3, 0.5)
+RECORD = {"recipe": "paper", "settings": {"batch_size": 4}, "corpus": {"train": "a"}, "bert": {}, "model": {}}
 
 
 @pytest.fixture
@@ -64,9 +65,9 @@ def test_train_and_test_side_by_side_keep_each_others_entries(result):
     with runs.recorded(result, RECORD, 0.0) as train:
         with runs.changing_run(result, runs.run_of(before), checkpoints.files_of(result.best)) as record:
             record["test"] = {"ended": "now"}
-        train["step"] = 7
+        train.update(ENDED._asdict())
     after = results.read_run(result)
-    assert after["test"] == {"ended": "now"} and after["train"]["step"] == 7
+    assert after["test"] == {"ended": "now"} and after["train"]["step"] == 9
     assert after["train"]["started"] == before["train"]["started"] and after["settings"] == RECORD["settings"]
 
 
@@ -101,7 +102,7 @@ def test_a_best_model_replaced_meanwhile_gets_no_results_of_the_one_before(resul
 
 def test_a_record_whose_run_is_gone_is_not_taken_over(result):
     with results.changing(result) as record:
-        record.update(test={"ended": "then"}, train=dict(record["train"], reason="epochs", step=9))
+        record.update(test={"ended": "then"}, train=dict(record["train"], **ENDED._asdict()))
     shutil.rmtree(result.all_checkpoints)
     with runs.recorded(result, RECORD, 0.0):
         pass
@@ -123,7 +124,7 @@ def test_two_restarts_within_a_second_keep_both_runs(result, monkeypatch):
 
 def test_a_finished_run_with_a_damaged_best_model_is_no_finished_run(result):
     with open(result.outcome, "w") as out:
-        json.dump(Outcome("epochs", 9, 3, 0.5)._asdict(), out)
+        json.dump(ENDED._asdict(), out)
     with pytest.raises(InputError, match="best_validation.*: the checkpoint is damaged"):
         runs.examine(result, results.read_run(result))
 

@@ -31,7 +31,7 @@ STEPS = 10
 COMMON = dict(max_steps=STEPS, evaluate_every=5, seq_length=48, eval_batch_size=64, save_every_minutes=0, threads=1)
 # Batches that the devices cannot share evenly, and of context's a smaller last one: shares may be empty.
 RUNS = {"paper": settings(batch_size=7, learning_rate=1e-3, **COMMON),
-        "context": settings(batch_size=5, dev=0.4, num_epochs=2, **COMMON)}
+        "context": settings(batch_size=5, dev=0.4, num_epochs=2, marker_layers=1, **COMMON)}
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ from settings import RECIPES, Settings, settings_for
 from support import paths
 from support.console import say
 from support.errors import InputError
-from support.files import write_atomically
+from support.files import to_json, write_atomically
 from support.main import run_main
 
 
@@ -117,7 +117,7 @@ def main():
         say("")
         say(whole_run_note(settings))
     if arguments.json:
-        write_atomically(arguments.json, json.dumps(record, indent=1) + "\n")
+        write_atomically(arguments.json, to_json(record))
         say("")
         say(f"-> {arguments.json}")
 
@@ -153,14 +153,14 @@ def parse_arguments():
 def compare_recipes(arguments, settings):
     """Train and test both recipes; see `race`."""
     from benchmarks import race
-    from inputs import sample_corpus
+    from commands.demo import toy_bert
     recipes = (arguments.against, arguments.recipe)
     if len(set(recipes)) == 1:
         raise InputError(f"--against {arguments.against} is the recipe itself; name another one with --recipe.")
     # Both are chosen on the same documents: those that --recipe holds out.
     assignments = [f"dev={settings.dev}"] + arguments.assignments
     settings_for(arguments.against, assignments)
-    bert = arguments.bert or sample_corpus.toy_bert()
+    bert = arguments.bert or toy_bert()
     pairs = race.race(recipes, assignments, arguments.seeds, arguments.corpus, bert, arguments.result)
     say("")
     say(race.table(recipes, pairs))

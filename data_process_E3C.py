@@ -19,8 +19,6 @@ import glob
 import json
 import os
 import re
-import shutil
-import tempfile
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
@@ -41,8 +39,10 @@ from data_process_i2b2 import (
     xml_names,
 )
 from support.errors import InputError
+from support.files import for_the_owner, remove_leftovers, temporary_folder, to_json
 from support.main import run_main
 from support.paths import E3C_RECORD, PROJECT, TEST_XML, TRAIN_XML
+from support.places import check_text
 
 DEFAULT_OUT = os.path.join(PROJECT, "corpus", "E3C")
 SPLIT_NAME = "train_test_split.txt"
@@ -321,13 +321,14 @@ def convert(e3c, out, languages=("English",), split_path=None):
     sources = chosen_folders(e3c, languages)
     files = layer1_files(sources.values())
     training = training_documents(e3c, split_path)
+    check_text(out, "--out")
     check_replaceable(out)
     converted = {name: read_xmi(path) for name, path in files.items()}
     splits = {"train": [one for name, one in converted.items() if name in training],
               "test": [one for name, one in converted.items() if name not in training]}
     record = {"corpus": "E3C layer 1, converted", "languages": list(sources)}
     record.update((split, [one.document.name for one in documents]) for split, documents in splits.items())
-    contents = {E3C_RECORD: json.dumps(record, indent=1) + "\n"}
+    contents = {E3C_RECORD: to_json(record)}
     for split, documents in splits.items():
         contents.update((os.path.join(FOLDERS[split], f"{one.document.name}.xml"), to_xml(one.document))
                         for one in documents)
@@ -389,15 +390,13 @@ def replace_folder(out, contents, folders):
 
     What was there before goes when all is written; after an error it is there still.
     """
-    parent, name = os.path.split(out)
-    os.makedirs(parent, exist_ok=True)
-    temporary = tempfile.mkdtemp(prefix=f".{name}.", suffix=".tmp", dir=parent)
-    new, old = os.path.join(temporary, "new"), os.path.join(temporary, "old")
-    try:
+    remove_leftovers(os.path.dirname(out), (os.path.basename(out),))
+    with temporary_folder(out) as temporary:
+        new, old = os.path.join(temporary, "new"), os.path.join(temporary, "old")
         for folder in folders:
             os.makedirs(os.path.join(new, folder))
         for path, text in contents.items():
-            with open(os.path.join(new, path), "w", encoding="utf-8", newline="") as part:
+            with open(os.path.join(new, path), "w", encoding="utf-8", newline="", opener=for_the_owner) as part:
                 part.write(text)
         try:
             if os.path.isdir(out):
@@ -407,8 +406,6 @@ def replace_folder(out, contents, folders):
             if os.path.isdir(old) and not os.path.lexists(out):
                 os.rename(old, out)
             raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def main():

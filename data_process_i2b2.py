@@ -27,9 +27,9 @@ from defusedxml.ElementTree import DefusedXMLParser, ParseError
 
 from inputs import profile
 from inputs.labels import LABELS
-from support import paths
+from support import paths, places
 from support.errors import InputError
-from support.files import replacing
+from support.files import remove_leftovers, replacing
 from support.main import run_main
 
 MENTION_TAGS = ("EVENT", "TIMEX3", "SECTIME")
@@ -499,10 +499,12 @@ def process_corpus(corpus, entities="upstream"):
         If a folder or document is missing or unusable, or the files cannot be written; then neither is.
     """
     check_corpus_folder(corpus)
+    places.check_text(corpus.root, "--corpus")
+    remove_leftovers(corpus.root, (os.path.basename(corpus.train_tsv), os.path.basename(corpus.test_tsv)))
     train, test = read_split(corpus.train_xml, entities), read_split(corpus.test_xml, entities)
     try:
         # Both are complete on the disk before either takes its place.
-        with replacing(corpus.train_tsv) as train_part, replacing(corpus.test_tsv) as test_part:
+        with replacing(corpus.train_tsv, private=True) as train_part, replacing(corpus.test_tsv, private=True) as test_part:
             for part, split in ((train_part, train), (test_part, test)):
                 with open(part, "w", encoding="utf-8", newline="\n") as out:
                     out.write(to_tsv(split.examples))

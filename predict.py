@@ -44,7 +44,8 @@ class RelationClassifier:
     def __init__(self, result=paths.DEFAULT_RESULT, bert=None, recipe=None, assignments=()):
         folder = paths.ResultFolder(result)
         runs.require_model(folder, I2B2.no_model)
-        checkpoints.check(folder.best)
+        self._model = folder.best
+        checkpoints.check(self._model)
         record = results.read_run(folder)
         self.settings = runs.settings_of_model(folder, record, recipe, assignments)
         runs.tell_changes(record, self.settings)
@@ -54,7 +55,8 @@ class RelationClassifier:
             self._graph = estimator.standalone_graph(self.bert.config, self.settings, len(LABELS))
             estimator.check_checkpoint(folder.best)
             self.session = tf.Session(config=session_config(self.settings.threads))
-            tf.train.Saver(tf.global_variables()).restore(self.session, folder.best)
+            with checkpoints.reading(folder.best):
+                tf.train.Saver(tf.global_variables()).restore(self.session, folder.best)
             # From here on no thread can change it.
             self.session.graph.finalize()
 
@@ -98,4 +100,5 @@ class RelationClassifier:
         features, where = unique_rows(reading.features_of(documents, wanted, self.bert, self.settings))
         batches = EvaluationBatches(features, self.settings)
         logits = [self._graph.logits(self.session, batches.at(number)) for number in range(len(batches))]
-        return text_model.log_probabilities(in_order(np.concatenate(logits), batches.rows)[where])
+        logits = checkpoints.check_finite(np.concatenate(logits), self._model)
+        return text_model.log_probabilities(in_order(logits, batches.rows)[where])

@@ -3,6 +3,7 @@
 For every seed both recipes are trained and tested by the commands that a user gives, one after the other, so that a
 machine whose speed drifts treats both alike. What is finished in the folder already is not run again.
 """
+import contextlib
 import functools
 import json
 import os
@@ -18,7 +19,7 @@ from inputs import reading
 from scoring import format_table
 from support import paths
 from support.console import say
-from support.errors import InputError
+from support.errors import InputError, Interrupted
 from training import runs
 from training.outcome import read_outcome
 
@@ -102,10 +103,21 @@ def is_tested(record):
 
 
 def command(name, options):
-    """Run a command of run_i2b2.py, unheard but for its errors."""
+    """Run a command of run_i2b2.py, which prints what it always does.
+
+    Where this process is told to end, the command is told so, once, and waited for: it saves its state first.
+    """
     program = os.path.join(paths.PROJECT, "run_i2b2.py")
-    status = subprocess.run([sys.executable, program, name] + options, stdout=subprocess.DEVNULL,
-                            stdin=subprocess.DEVNULL).returncode
+    # In a session of its own, so that the terminal's Ctrl-C, too, comes to it from here alone: a second one would end it at once.
+    with subprocess.Popen([sys.executable, program, name] + options, stdin=subprocess.DEVNULL,
+                          start_new_session=True) as process:
+        try:
+            status = process.wait()
+        except Interrupted as interrupt:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(interrupt.signal_number)
+            process.wait()
+            raise Interrupted(f"interrupted in `run_i2b2.py {name}`; the same command goes on from there", interrupt.signal_number)
     if status:
         raise InputError(f"`run_i2b2.py {name}` ended with status {status} (see above); the same command goes on from there.")
 

@@ -1,9 +1,14 @@
 """`demo`: a toy model on the synthetic sample corpus, trained and tested."""
+import os
+
 from commands.test import test
 from commands.train import train
 from evaluation.tlink_scores import EIGHT, THREE
-from inputs.sample_corpus import toy_bert
+from inputs.sample_corpus import make_tiny_bert
+from network import pretrained
+from support import files, paths
 from support.console import say
+from support.errors import InputError
 
 
 def demo(arguments):
@@ -25,3 +30,21 @@ def sentence(head):
     accuracy, always = head.intervals[score].value, head.baseline[score]
     return (f"Of {labels} labels, the toy gives {100 * accuracy:.1f} % of the synthetic TLINKs the right one; always answering "
             f"{head.answers[group]} would get {100 * always:.1f} %: {100 * (accuracy - always):+.1f} points.")
+
+
+def toy_bert(folder=paths.SAMPLE_BERT):
+    """The folder of the sample corpus' BERT, made where a file of it is missing: the first time, or after a kill."""
+    try:
+        pretrained.check_bert_folder(paths.BertFolder(folder))
+    except InputError:
+        files.remove_leftovers(os.path.dirname(folder), (os.path.basename(folder),))
+        with files.temporary_folder(folder) as scratch:
+            made = os.path.join(scratch, "bert")
+            make_tiny_bert(made)
+            files.sync_files(made)
+            files.make_folder(folder)
+            # Each is whole. It makes the same files every time, so that those of two makings go together.
+            for name in sorted(os.listdir(made)):
+                os.replace(os.path.join(made, name), os.path.join(folder, name))
+            files.sync_folder(folder)
+    return folder

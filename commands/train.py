@@ -14,7 +14,9 @@ def train(arguments):
     began = time.time()
     settings = arguments.task.settings_for(arguments.recipe, arguments.assignments, arguments.seed)
     result = result_folder(arguments)
-    machines = machines_of(arguments)
+    machines = Machines(cluster_of(arguments))
+    if machines.is_chief:
+        runs.check_folders(result, arguments.task.corpus_folder(arguments.corpus, settings))
     corpus, bert = read_inputs(arguments, settings)
 
     from training import checks
@@ -22,44 +24,54 @@ def train(arguments):
     if not machines.is_chief:
         return follow(corpus, bert, settings, machines, record)
     with runs.claimed(result):
-        finished = runs.prepare(result, record, arguments.restart)
+        finished = None if arguments.restart else runs.examine(result, record)
         if finished:
-            text = f"this run is {runs.ending(finished)}; `test` scores it, --restart begins anew"
-            with machines.gathered(record, runs.differences):
-                machines.tell(finished=text)
-            runs.record_outcome(result, finished)
-            say(text)
-            return finished
-        checks.before_training(corpus, bert, settings, result)
-        with runs.recorded(result, record, began) as train_record:
-            reading.write_config_and_vocab(bert, result.bert_config, result.vocab)
-            try:
-                outcome = fine_tune(corpus, bert, settings, result, machines, record)
-            except Interrupted as interrupt:
-                if not arguments.restart:
-                    raise
-                raise Interrupted(f"{interrupt}, but without --restart", interrupt.signal_number)
-            train_record.update(outcome._asdict())
+            return already_finished(finished, result, machines, record)
+        checks.before_training(corpus, bert, settings, result, machines.cluster, arguments.restart)
+        outcome = fine_tune(arguments, corpus, bert, settings, result, machines, record, began)
     say(runs.ending(outcome))
     say(f"best model -> {result.best}.*")
     say(f"curves -> {result.tensorboard} (python3 -m tensorboard.main --logdir shows them)")
     return outcome
 
 
-def fine_tune(corpus, bert, settings, result, machines, record):
+def already_finished(finished, result, machines, record):
+    """What is left to do for a run that has ended: to say so, on all machines; returns its outcome.Outcome."""
+    text = f"this run is {runs.ending(finished)}; `test` scores it, --restart begins anew"
+    with machines.gathered(record, runs.differences):
+        machines.tell(finished=text)
+    runs.record_outcome(result, finished)
+    say(text)
+    return finished
+
+
+def fine_tune(arguments, corpus, bert, settings, result, machines, record, began):
     """Features and fine-tuning, from the newest whole state; returns the outcome.Outcome."""
     from training import devices, estimator
     sharing = devices.choose(settings, machines.cluster)
     say("3/4 features")
     train_features, dev_features = reading.train_and_dev(corpus, bert, settings)
     batches = batching.Batches(train_features, settings)
-    state = checkpoints.newest_good_state(result.checkpoints, say)
-    say(f"4/4 fine-tuning: {len(train_features.label_ids)} training and {len(dev_features.label_ids)} dev examples, at most "
-        f"{batches.total} steps of {settings.batch_size}" + (f", continued from step {state.step}" if state else "")
-        + (f", each shared by {sharing.count} devices" if sharing.count > 1 else ""))
     with machines.gathered(record, runs.differences):
-        machines.tell(step=state.step if state else 0)
-        return estimator.train(batches, dev_features, corpus.labels, bert, settings, result, state, machines, sharing)
+        if arguments.restart:
+            # Only now: whatever could refuse the new run has agreed to it.
+            runs.set_aside(result)
+        with runs.recorded(result, record, began) as train_record:
+            reading.write_config_and_vocab(bert, result.bert_config, result.vocab)
+            state = checkpoints.newest_good_state(result.checkpoints, say)
+            say(f"4/4 fine-tuning: {len(train_features.label_ids)} training and {len(dev_features.label_ids)} dev examples, at "
+                f"most {batches.total} steps of {settings.batch_size}" + (f", continued from step {state.step}" if state else "")
+                + (f", each shared by {sharing.count} devices" if sharing.count > 1 else ""))
+            machines.tell(step=state.step if state else 0)
+            try:
+                outcome = estimator.train(batches, dev_features, corpus.labels, bert, settings, result, state, machines,
+                                          sharing)
+            except Interrupted as interrupt:
+                if not arguments.restart:
+                    raise
+                raise Interrupted(f"{interrupt}, but without --restart", interrupt.signal_number)
+            train_record.update(outcome._asdict())
+    return outcome
 
 
 def follow(corpus, bert, settings, machines, record):
@@ -79,9 +91,9 @@ def follow(corpus, bert, settings, machines, record):
     say(f"finished; {machines.cluster.names[0]} has the results")
 
 
-def machines_of(arguments):
-    """The machines that TF_CONFIG names for `train`; this one alone for other commands."""
-    cluster = of_environment() if arguments.command == "train" else ALONE
+def cluster_of(arguments):
+    """The machines that TF_CONFIG names for `train` and `check`; this one alone for other commands."""
+    cluster = of_environment() if arguments.command in ("train", "check") else ALONE
     if cluster is not ALONE and arguments.seeds:
         raise InputError("--seeds repeats runs on one machine: leave it out, or leave out TF_CONFIG.")
-    return Machines(cluster)
+    return cluster

@@ -8,6 +8,7 @@ from evaluation.report_parts import (
     METHOD,
     Drawn,
     Words,
+    assemble,
     calibration_section,
     confusion_section,
     curves_section,
@@ -17,7 +18,6 @@ from evaluation.report_parts import (
     opening,
     percent,
     settings_section,
-    write_page,
 )
 from support import html_page as page
 
@@ -32,8 +32,8 @@ PUBLISHED = (("Best system of BioCreative V", "57.03", "It found the mentions it
 SOURCE = ("Wei et al. 2016, Database, baw032", "https://doi.org/10.1093/database/baw032")
 
 
-def write_report(result, record, predictions, scores, head):
-    """Write report.html and the plots into a result folder.
+def make_report(result, record, predictions, scores, head):
+    """The report of a test, and its plots: (HTML, {name: PNG}).
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def write_report(result, record, predictions, scores, head):
             _confident_errors(predictions), WORDS)),
         ("settings", "Settings", settings_section(record)),
     ]
-    write_page(result, drawn, "BERT-CNN on chemical-disease relations", opening(head, record, WORDS), sections, FOOTER)
+    return assemble(drawn, "BERT-CNN on chemical-disease relations", opening(head, record, WORDS), sections, FOOTER)
 
 
 def _headline_section(drawn, head):

@@ -9,6 +9,7 @@ from evaluation.report_parts import (
     METHOD,
     Drawn,
     Words,
+    assemble,
     calibration_section,
     confusion_section,
     curves_section,
@@ -19,7 +20,6 @@ from evaluation.report_parts import (
     percent,
     percent_range,
     settings_section,
-    write_page,
 )
 from evaluation.tlink_scores import EIGHT, THREE
 from inputs.labels import LABELS, MERGED_LABELS
@@ -39,8 +39,8 @@ GROUP_HEADER = ["links", "accuracy, eight labels", "95 % interval", "accuracy, t
                 "macro F1, three labels", "always the commonest of three"]
 
 
-def write_report(result, record, predictions, scores, documents, head):
-    """Write report.html and the plots into a result folder.
+def make_report(result, record, predictions, scores, documents, head):
+    """The report of a test, and its plots: (HTML, {name: PNG}).
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def write_report(result, record, predictions, scores, documents, head):
         ("errors", "Confident errors", _errors_section(drawn, predictions, kinds)),
         ("settings", "Settings", settings_section(record)),
     ]
-    write_page(result, drawn, "BERT-CNN on temporal relations", opening(head, record, WORDS), sections, FOOTER)
+    return assemble(drawn, "BERT-CNN on temporal relations", opening(head, record, WORDS), sections, FOOTER)
 
 
 def schemes_in_order(head):

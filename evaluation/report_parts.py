@@ -11,7 +11,7 @@ from evaluation.headline import FEW_DOCUMENTS, about_intervals, about_macro
 from scoring import AVERAGES, FIGURES
 from settings import as_text
 from support import html_page as page
-from support.files import write_atomically
+from support.files import remove_earlier, remove_leftovers, write_atomically
 
 DASH = "\N{EN DASH}"
 METHOD = ("Method: Chen, Wu, Li 2019, A general approach for improving deep learning-based medical relation "
@@ -31,16 +31,34 @@ class Words(NamedTuple):
         return f"{self.row}s"
 
 
-def write_page(result, drawn, title, lead, sections, footer):
-    """Write a report into a paths.ResultFolder.
+def assemble(drawn, title, lead, sections, footer):
+    """A report and its plots: (HTML, {name: PNG}); `write_report` writes them.
 
     Parameters
     ----------
     drawn : Drawn, the plots of the sections.
     title, lead, sections, footer : as for html_page.page.
     """
-    write_plots(result.figures, drawn.images)
-    write_atomically(result.report, page.page(title, lead, sections, footer))
+    return page.page(title, lead, sections, footer), drawn.images
+
+
+def write_report(result, html, images, earlier=()):
+    """Write report.html and figures/; returns the names of the plots' files.
+
+    Parameters
+    ----------
+    result : paths.ResultFolder
+    html, images : from `assemble`.
+    earlier : names of the files that an earlier report wrote into figures/. Those that this one does not write are removed, and
+        nothing else.
+    """
+    remove_leftovers(result.figures)
+    contents = {f"{name}.png": png for name, png in images.items()}
+    for name, png in contents.items():
+        write_atomically(os.path.join(result.figures, name), png)
+    remove_earlier(result.figures, set(earlier) - set(contents))
+    write_atomically(result.report, html)
+    return sorted(contents)
 
 
 def opening(head, record, words):
@@ -52,16 +70,6 @@ def opening(head, record, words):
             + page.paragraph(f"This page holds no text of any {words.text}; documents and {words.rows} are named by "
                              "id.", "soft")
             + "".join(map(page.note, record.get("test", {}).get("remarks", []))))
-
-
-def write_plots(folder, images):
-    """Write {name: PNG}, and remove what an earlier report drew and this one does not."""
-    if os.path.isdir(folder):
-        for name in os.listdir(folder):
-            if name.endswith(".png") and name[:-len(".png")] not in images:
-                os.remove(os.path.join(folder, name))
-    for name, png in images.items():
-        write_atomically(os.path.join(folder, f"{name}.png"), png)
 
 
 class Drawn:

@@ -1,4 +1,5 @@
 """What a run leaves in the result folder: predictions.tsv, scores.json, scores.txt, run.json. No text of any note."""
+import contextlib
 import json
 import os
 import time
@@ -6,8 +7,10 @@ import time
 import numpy as np
 
 from evaluation.predictions import Predictions
-from support import files
+from support import files, locks
 from support.errors import InputError
+
+LONGEST_CHANGE = 120.0  # seconds that writing results takes at most, on a slow disk
 
 
 def predictions_tsv(examples, log_probabilities, predicted=None, kind=Predictions):
@@ -38,7 +41,7 @@ def write_results(result, rows, scores, text):
     rows, scores, text : what predictions.tsv, scores.json (as a dict) and scores.txt hold.
     """
     files.write_atomically(result.predictions, rows)
-    files.write_atomically(result.scores_json, json.dumps(scores, indent=1) + "\n")
+    files.write_atomically(result.scores_json, files.to_json(scores))
     files.write_atomically(result.scores_txt, text)
 
 
@@ -63,9 +66,35 @@ def as_tested(record):
     return dict(record, **{name: test[name] for name in ("recipe", "settings") if name in test})
 
 
-def write_run(result, record):
-    """Write run.json."""
-    files.write_atomically(result.run, json.dumps(record, indent=1) + "\n")
+def files_of_test(record):
+    """The names of the files that the test in a run record wrote into folders of its own: {folder's name: list of str}."""
+    told = record.get("test", {}).get("files", {})
+    return {folder: [name for name in names if isinstance(name, str)]
+            for folder, names in (told.items() if isinstance(told, dict) else ()) if isinstance(names, list)}
+
+
+@contextlib.contextmanager
+def changing(result):
+    """Give the content of run.json, {} without one, and write it back when the block ends well.
+
+    Within the block no other process changes run.json, seeds.json or what belongs to them. Blocks do not go into each other.
+
+    Raises
+    ------
+    InputError : run.json is damaged, or another process keeps it locked.
+    """
+    with locked(result):
+        record = read_run(result)
+        yield record
+        files.write_atomically(result.run, files.to_json(record))
+
+
+@contextlib.contextmanager
+def locked(result):
+    """Within this block no other process changes run.json or seeds.json."""
+    files.make_folder(result.root)
+    with locks.held(result.record_lock, LONGEST_CHANGE):
+        yield
 
 
 def now():

@@ -5,9 +5,10 @@ import os
 import numpy as np
 
 from evaluation import bootstrap
+from evaluation.results import locked
 from scoring import format_table
 from support.errors import InputError
-from support.files import write_atomically
+from support.files import to_json, write_atomically
 
 
 def summary(of_seeds):
@@ -59,12 +60,13 @@ def write_summary(result, command, of_seeds, of_ensemble=None):
     of_seeds : list of {score: float}, of seeds 0, 1, ...
     of_ensemble : {score: float} from `together`, or None; the summary has it as "together".
     """
-    content = _read(result.seeds)
     scores = summary(of_seeds)
     for name, value in (of_ensemble or {}).items():
         scores[name]["together"] = value
-    content[command] = {"seeds": list(range(len(of_seeds))), "scores": scores}
-    write_atomically(result.seeds, json.dumps(content, indent=1) + "\n")
+    with locked(result):
+        content = _read(result.seeds)
+        content[command] = {"seeds": list(range(len(of_seeds))), "scores": scores}
+        write_atomically(result.seeds, to_json(content))
     return scores
 
 

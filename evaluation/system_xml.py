@@ -9,15 +9,23 @@ import re
 import data_process_i2b2
 from inputs.labels import MERGED_LABELS
 from support.errors import InputError
-from support.files import write_atomically
+from support.files import remove_earlier, remove_leftovers, write_atomically
 
 # The attributes of each tag, in the corpus' order, which line patterns rely on.
 ATTRIBUTES = {"EVENT": ("id", "start", "end", "text", "modality", "polarity", "type"),
               "TIMEX3": ("id", "start", "end", "text", "type", "val", "mod"),
               "SECTIME": ("id", "start", "end", "text", "type", "dvalue")}
-# Those that take one of a few words, and so say nothing of the note's text. The others but id and offsets
+# Attributes that take one of a few words, and so say nothing of the note's text. The others but ids and offsets
 # (text, val, dvalue) are text of the note or dates derived from it.
-CLOSED_CLASS = ("modality", "polarity", "type", "mod")
+CLOSED_CLASS = {
+    ("EVENT", "modality"): ("FACTUAL", "CONDITIONAL", "POSSIBLE", "PROPOSED", "HYPOTHETICAL"),
+    ("EVENT", "polarity"): ("POS", "NEG"),
+    ("EVENT", "type"): ("PROBLEM", "TEST", "TREATMENT", "CLINICAL_DEPT", "EVIDENTIAL", "OCCURRENCE"),
+    ("TIMEX3", "type"): ("DATE", "TIME", "DURATION", "FREQUENCY"),
+    ("TIMEX3", "mod"): ("NA", "APPROX", "MORE", "LESS", "START", "END", "MIDDLE"),
+    ("SECTIME", "type"): ("ADMISSION", "DISCHARGE")}
+# Ids as the corpus has them, and the two words that links name in place of an id.
+USUAL_ID = re.compile(r"(?:(?:E|T|S|TL|SECTIME)[0-9]{1,9}|ADMISSION|DISCHARGE)\Z", re.IGNORECASE)
 
 
 def read_documents(folder):
@@ -32,10 +40,8 @@ def keys(documents):
             for document in documents for tlink in document.tlinks if tlink.type]
 
 
-def write_system_xml(folder, documents, predictions, with_text=False):
-    """Write one file per test document, under its file name in the corpus.
-
-    Files that an earlier test left there under other names are removed.
+def write_system_xml(folder, documents, predictions, with_text=False, earlier=()):
+    """Write one file per test document, under its file name in the corpus; returns these names.
 
     Parameters
     ----------
@@ -43,6 +49,8 @@ def write_system_xml(folder, documents, predictions, with_text=False):
     documents : {file name: Document} of the test set, from `read_documents`.
     predictions : predictions.Predictions, in any order.
     with_text : write the whole documents. Never into a result folder.
+    earlier : names of the files that an earlier test wrote there. Those that this one does not write are removed, and nothing
+        else.
 
     Raises
     ------
@@ -54,11 +62,12 @@ def write_system_xml(folder, documents, predictions, with_text=False):
     for name, document in documents.items():
         types = [MERGED_LABELS[next(merged)] for tlink in document.tlinks if tlink.type]
         written[safe_name(name)] = system_document(document, types, with_text)
+    remove_leftovers(folder)
+    # The old ones first: a file system may take two names that differ in case for one.
+    remove_earlier(folder, set(earlier) - set(written))
     for name, text in written.items():
-        write_atomically(os.path.join(folder, name), text)
-    for name in data_process_i2b2.xml_files(folder):
-        if name not in written:
-            os.remove(os.path.join(folder, name))
+        write_atomically(os.path.join(folder, name), text, private=with_text)
+    return sorted(written)
 
 
 def safe_name(name):
@@ -87,6 +96,7 @@ def system_document(document, types, with_text=False):
         mention for mention in document.mentions
         if with_text or mention.tag != "SECTIME" or mention.id in used
     ]
+    shown = str if with_text else _bare_id
     lines = ['<?xml version="1.0" encoding="UTF-8" ?>', "<ClinicalNarrativeTemporalAnnotation>",
              f"<TEXT>{_cdata(document.text if with_text else '')}</TEXT>", "<TAGS>"]
     lines += [
@@ -94,8 +104,8 @@ def system_document(document, types, with_text=False):
              _qualified(mention.attributes) if with_text else _bare(mention)) for mention in mentions
     ]
     lines += [
-        _tag("TLINK", [("id", tlink.id), ("fromID", tlink.from_id),
-                       ("fromText", tlink.from_text if with_text else ""), ("toID", tlink.to_id),
+        _tag("TLINK", [("id", shown(tlink.id)), ("fromID", shown(tlink.from_id)),
+                       ("fromText", tlink.from_text if with_text else ""), ("toID", shown(tlink.to_id)),
                        ("toText", tlink.to_text if with_text else ""), ("type", label)])
         for tlink, label in zip(typed, types)
     ]
@@ -113,13 +123,18 @@ def _bare(mention):
 
 def _bare_value(mention, name):
     if name == "id":
-        return mention.id
+        return _bare_id(mention.id)
     if name in ("start", "end"):
         offset = getattr(mention, name)
         return "" if offset is None else str(offset)
-    value = mention.attributes.get(name, "")
-    # A single word in capitals, as the guidelines have it; anything else may be text that strayed there.
-    return value if name in CLOSED_CLASS and re.match(r"[A-Z][A-Z_]{0,19}\Z", value) else ""
+    value = mention.attributes.get(name, "").strip().upper()
+    # Anything else may be text that strayed there.
+    return value if value in CLOSED_CLASS.get((mention.tag, name), ()) else ""
+
+
+def _bare_id(identifier):
+    """An id of the usual form; of another form, which may hold anything, nothing: scorers leave out a link without ids."""
+    return identifier if USUAL_ID.match(identifier) else ""
 
 
 def _tag(name, attributes):

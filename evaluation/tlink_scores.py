@@ -116,8 +116,7 @@ def score(examples, log_probabilities):
     gold = np.array([LABELS.index(example.label) for example in examples])
     loss = -log_probabilities[np.arange(len(gold)), gold].mean()
     # The probability of a merged label is the sum over the labels merged into it.
-    groups = np.array([[merge(label) == merged for label in LABELS] for merged in MERGED_LABELS])
-    merged = np.exp(log_probabilities).dot(groups.T)
-    merged_gold = np.array([MERGED_LABELS.index(merge(example.label)) for example in examples])
-    merged_loss = -np.log(merged[np.arange(len(gold)), merged_gold]).mean()
+    of_gold = np.array([[merge(label) == merge(example.label) for label in LABELS] for example in examples])
+    # In logarithms, as the probabilities of a very sure model are 0.
+    merged_loss = -np.logaddexp.reduce(np.where(of_gold, log_probabilities, -np.inf), axis=1).mean()
     return scoring.scores(records, float(loss), float(merged_loss))

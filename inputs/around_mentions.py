@@ -154,6 +154,10 @@ class AroundMentions:
         return Batch(ids, np.ones_like(ids), np.zeros_like(ids), pairs, pairs, np.zeros([count, UNITS], np.int32),
                      pairs + np.array([0, length], np.int32), np.zeros(count, np.int32))
 
+    def long_length(self):
+        """Of the longest batches, but for a few."""
+        return -(-windows.long_length(self._settings) // MULTIPLE) * MULTIPLE
+
     def input_shapes(self):
         """Batches differ in length."""
         shapes = {name: [None, None] for name in ("input_ids", "input_mask", "token_type_ids")}

@@ -6,6 +6,7 @@ import os
 import numpy as np
 
 from support.arrays import read_arrays, write_arrays
+from support.files import remove_leftovers
 
 # How earlier versions called the caches of a split, which are removed where they are found.
 FORMER_CACHES = ("{}-Features-", "{}-NotePlaces-")
@@ -56,7 +57,8 @@ def cached(view, key, make, folder, split):
     if features is not None:
         return features, True
     features = make()
-    write_arrays(path, features._asdict())
+    remove_leftovers(folder, (".npz",))
+    write_arrays(path, features._asdict(), private=True)
     replaced = (begin,) + tuple(former.format(split) for former in FORMER_CACHES)
     for name in os.listdir(folder):
         if name.startswith(replaced) and name.endswith(".npz") and name != os.path.basename(path):

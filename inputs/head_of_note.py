@@ -102,6 +102,10 @@ class HeadOfNote:
         ids = random.randint(0, vocab_size, [count, self._settings.seq_length]).astype(np.int32)
         return Features(ids, np.ones_like(ids), np.zeros_like(ids), np.zeros(count, np.int32))
 
+    def long_length(self):
+        """Of every batch."""
+        return self._settings.seq_length
+
     def input_shapes(self):
         """Every row is padded to seq_length."""
         return {name: [None, self._settings.seq_length] for name in ("input_ids", "input_mask", "token_type_ids")}

@@ -25,7 +25,7 @@ from inputs.labels import merge
 from inputs.sample_habits import HABITS, Draft, change
 from support.files import write_atomically
 from support.main import run_main
-from support.paths import SAMPLE_BERT, SAMPLE_CORPUS, BertFolder, CorpusFolder
+from support.paths import SAMPLE_CORPUS, BertFolder, CorpusFolder
 
 # The numbers have gaps, and those of training and test documents interleave. The corpus' own end at 807.
 TRAIN_DOCUMENTS = ("811", "817", "823", "824", "838", "846", "852", "869", "877", "881", "893", "904", "916", "925", "931",
@@ -538,13 +538,6 @@ TINY_CONFIG = {
     "num_attention_heads": 2, "num_hidden_layers": 2, "type_vocab_size": 2,
 }
 MAX_PIECES = 2500
-
-
-def toy_bert():
-    """The folder of the sample corpus' BERT, made the first time."""
-    if not os.path.isfile(BertFolder(SAMPLE_BERT).google_checkpoint + ".index"):
-        make_tiny_bert(SAMPLE_BERT)
-    return SAMPLE_BERT
 
 
 def make_tiny_bert(folder, seed=0):

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 HEADING_PIECES = 8  # of a heading, from its beginning
+LONG_MENTION = 8  # pieces that few mentions have more than
 MARKERS = {"none": 0, "inserted": 4}  # pieces that the markers of a TLINK take
 
 
@@ -78,6 +79,12 @@ def size(windows, settings):
 def usual_length(settings):
     """Length of a row of two single pieces far apart, each with all its context: more than most rows have."""
     return min(size([(0, 2 * settings.context + 1)] * 2, settings), settings.seq_length)
+
+
+def long_length(settings):
+    """Length of a long row: two long mentions far apart, each with all its context and, where they are read, both headings."""
+    spans = [(0, 2 * settings.context + LONG_MENTION)] * 2 + [(0, HEADING_PIECES)] * (2 if settings.headings else 0)
+    return min(size(spans, settings), settings.seq_length)
 
 
 # -------------------------------------------------------------------------------------------------------- laying out

@@ -13,9 +13,10 @@ from evaluation import results, system_xml
 from inputs import section_times
 from inputs.labels import LABELS
 from notes import brat, candidates, consistency, timeline_page
+from support import places
 from support.console import Progress, say
 from support.errors import InputError
-from support.files import check_writable, write_atomically
+from support.files import check_writable, remove_leftovers, write_atomically
 
 # Notes are classified together until they have this many batches, so that few batches are not full.
 BATCHES_AT_ONCE = 8
@@ -144,13 +145,12 @@ def predict_files(names, out, result, load, kind=candidates.ALL, consistent=Fals
     ------
     InputError : a file is unusable, two would be written under one name or over a source, or `out` is no place for them.
     """
-    if is_within(out, result.root):
-        raise InputError(f"--out {out} is in the result folder {result.root}, which holds no text of any note so that it may be "
-                         "zipped and sent; choose a folder beside the notes.")
+    places.check_text(out, "--out")
     targets = output_names(names, out)
     notes = [read_file(name, target, kind) for name, target in zip(names, targets)]
     total = sum(len(note.examples()) for note in notes)
     check_writable(out)
+    remove_leftovers(out, SUFFIXES)
     classifier = load()
     say(f"{counted(len(notes), 'note')}, {counted(total, 'TLINK')} without a type")
     began = time.time()
@@ -213,12 +213,6 @@ def output_names(names, out):
     return list(chosen)
 
 
-def is_within(path, folder):
-    """Whether a path is a folder or leads into it."""
-    path, folder = (os.path.join(os.path.realpath(each), "") for each in (path, folder))
-    return path.startswith(folder)
-
-
 def counted(number, noun):
     """"1 note", "2 notes"."""
     return f"{number} {noun}" + ("" if number == 1 else "s")
@@ -242,15 +236,15 @@ def write_answer(out, one, page):
     document = one.document()
     path = os.path.join(out, document.name)
     table, text, timeline = (path + suffix for suffix in SUFFIXES[:3])
-    write_atomically(table, results.predictions_tsv(one.note.examples(), one.log_probabilities, one.predicted))
+    write_atomically(table, results.predictions_tsv(one.note.examples(), one.log_probabilities, one.predicted), private=True)
     types = [tlink.type for tlink in document.tlinks]
-    write_atomically(text, system_xml.system_document(document, types, with_text=True))
+    write_atomically(text, system_xml.system_document(document, types, with_text=True), private=True)
     if page:
-        write_atomically(timeline, timeline_page.page(document, one.confidences()))
+        write_atomically(timeline, timeline_page.page(document, one.confidences()), private=True)
     if one.note.annotated:
         answered = [document.tlinks[number] for number in one.note.wanted()]
         relations, left_out = brat.with_relations(one.note.annotated, answered)
-        write_atomically(path + ANNOTATIONS, relations)
+        write_atomically(path + ANNOTATIONS, relations, private=True)
         if left_out:
             say(f"{path + ANNOTATIONS}: {counted(left_out, 'TLINK')} to a time that the annotations do not have "
                 f"{'is' if left_out == 1 else 'are'} in {document.name}.xml alone")

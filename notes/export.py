@@ -10,16 +10,17 @@ each; with the recipe `context` around_mentions.Batch), by their names, and give
 `label`, the most probable one as a string [batch].
 """
 import contextlib
-import json
 import os
-import shutil
 import tempfile
+
+import numpy as np
 
 from inputs import reading
 from network.runtime import session_config, tf
 from support.errors import InputError, not_written
-from support.files import make_folder, sync_folder
-from training import estimator
+from support.files import remove_leftovers, sync_folder, temporary_folder, to_json
+from support.places import check_no_link
+from training import checkpoints, estimator
 
 SIGNATURE = tf.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 
@@ -41,6 +42,7 @@ def export_model(folder, bert, settings, labels, out, half=False):
     InputError : `out` holds something, the model is damaged, or the disk is full.
     """
     out = os.path.abspath(out)
+    check_no_link(out)
     if os.path.exists(out) and (not os.path.isdir(out) or os.listdir(out)):
         raise InputError(f"--out {out} exists and is not an empty folder; choose another name, or remove it.")
     with complete_folder(out) as unfinished, tf.Graph().as_default():
@@ -63,7 +65,7 @@ def export_model(folder, bert, settings, labels, out, half=False):
             try:
                 builder.save()
             except tf.errors.OpError as error:
-                raise InputError(f"{out} cannot be written: {error.message}. Make room, or name another folder.")
+                raise InputError(f"{out} cannot be written: {checkpoints.reason_of(error)}. Make room, or name another folder.")
 
 
 class StoredWeights:
@@ -94,15 +96,18 @@ class StoredWeights:
         """Set the stored variables from a checkpoint."""
         reader = tf.train.load_checkpoint(checkpoint)
         for variable in tf.global_variables():
-            value = reader.get_tensor(variable.op.name)
-            variable.load(value.astype(variable.dtype.base_dtype.as_numpy_dtype), session)
+            with np.errstate(over="ignore"):
+                value = reader.get_tensor(variable.op.name).astype(variable.dtype.base_dtype.as_numpy_dtype)
+            if not checkpoints.is_finite(value):
+                raise InputError(f"{variable.op.name} holds numbers that are too large for float16; leave --float16 out.")
+            variable.load(value, session)
 
 
 def write_assets(folder, bert, settings, labels):
     """Write the model's assets into a folder; returns their paths as the tensors that SavedModelBuilder wants."""
     reading.write_config_and_vocab(bert, os.path.join(folder, "bert_config.json"), os.path.join(folder, "vocab.txt"))
     with open(os.path.join(folder, "settings.json"), "w", encoding="utf-8") as out:
-        json.dump(dict(settings._asdict(), do_lower_case=bert.do_lower_case, labels=labels), out, indent=1)
+        out.write(to_json(dict(settings._asdict(), do_lower_case=bert.do_lower_case, labels=labels)))
     return [tf.constant(os.path.join(folder, name)) for name in sorted(os.listdir(folder))]
 
 
@@ -110,16 +115,14 @@ def write_assets(folder, bert, settings, labels):
 def complete_folder(path):
     """Give a path that does not exist; what the block writes there is moved to `path` when it ends well, else removed."""
     parent, name = os.path.split(path)
-    make_folder(parent)
-    holder = tempfile.mkdtemp(prefix=f".{name}.", suffix=".tmp", dir=parent)
-    unfinished = os.path.join(holder, name)
-    try:
-        yield unfinished
-        if os.path.isdir(path):
-            os.rmdir(path)
-        os.rename(unfinished, path)
-        sync_folder(parent)
-    except OSError as error:
-        raise not_written(path, error) or error
-    finally:
-        shutil.rmtree(holder, ignore_errors=True)
+    remove_leftovers(parent, (name,))
+    with temporary_folder(path) as holder:
+        unfinished = os.path.join(holder, name)
+        try:
+            yield unfinished
+            if os.path.isdir(path):
+                os.rmdir(path)
+            os.rename(unfinished, path)
+            sync_folder(parent)
+        except OSError as error:
+            raise not_written(path, error) or error

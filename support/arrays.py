@@ -11,11 +11,14 @@ DIGEST = hashlib.sha256
 DIGEST_BYTES = DIGEST().digest_size
 
 
-def write_arrays(path, arrays):
-    """Write a dict of name -> array, whole or not at all: numpy's npz format, followed by its SHA-256."""
+def write_arrays(path, arrays, private=False):
+    """Write a dict of name -> array, whole or not at all: numpy's npz format, followed by its SHA-256.
+
+    private : as for files.replacing.
+    """
     stored = io.BytesIO()
     np.savez(stored, **arrays)
-    with files.replacing(path) as temporary:
+    with files.replacing(path, private) as temporary:
         with open(temporary, "wb") as out:
             out.write(stored.getbuffer())
             out.write(DIGEST(stored.getbuffer()).digest())

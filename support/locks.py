@@ -1,5 +1,10 @@
 """Locks on files, which the operating system releases when the process that holds one ends, however it ends."""
+import contextlib
+import errno
 import os
+import time
+
+from support.errors import InputError, not_written
 
 try:
     import fcntl
@@ -29,3 +34,63 @@ def try_lock(descriptor):
     except OSError:
         return None
     return True
+
+
+def open_lock(path):
+    """Open a lock's file, made if need be, for reading and writing text.
+
+    It is never removed: another process could then lock the file of the old name while a third makes a new one.
+
+    Raises
+    ------
+    InputError : it is a link, or cannot be written.
+    """
+    try:
+        return open(path, "r+", encoding="utf-8", errors="replace", opener=lambda name, _: os.open(
+            name, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o666))
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise InputError(f"{path} is a link; what it leads to is not this program's to write. Remove the link.")
+        raise not_written(path, error) or InputError(f"{path} is no file that a lock can be kept in. Remove it.")
+
+
+@contextlib.contextmanager
+def held(path, seconds, tell=None):
+    """Within this block the lock on a file is this process' alone.
+
+    Parameters
+    ----------
+    path : of the lock's file.
+    seconds : to wait for it at most, None for as long as it takes.
+    tell : called once, with what the holder wrote into the file, before waiting for it.
+
+    Yields
+    ------
+    the open file, for the holder to write into.
+
+    Raises
+    ------
+    InputError : another process holds it all that time, or it cannot be opened.
+    """
+    begun, told = time.time(), tell is None
+    with open_lock(path) as lock:
+        while try_lock(lock.fileno()) is False:
+            if not told:
+                tell(lock.read().strip() or "it has just begun")
+                told = True
+            if seconds is not None and time.time() - begun > seconds:
+                raise InputError(f"{path} has been locked by another process for {seconds:.0f} seconds: it hangs, or was stopped. "
+                                 "End it, then give the same command again.")
+            time.sleep(0.05)
+        lock.seek(0)
+        yield lock
+
+
+def holder_of(path):
+    """What the process that holds the lock on a file wrote into it; None where nobody holds it. Makes no file."""
+    if not os.path.lexists(path):
+        return None
+    with open_lock(path) as lock:
+        if try_lock(lock.fileno()) is not False:
+            return None
+        return lock.read().strip() or "it has just begun"

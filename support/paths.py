@@ -1,4 +1,5 @@
 """Where everything is read and written: every path of the project is computed here."""
+import hashlib
 import os
 import re
 
@@ -48,12 +49,21 @@ class CorpusFolder:
         self.test_tsv = os.path.join(self.root, "test.txt")
         self.features = os.path.join(self.root, "features")
 
+    def outputs(self, result):
+        """The folders that commands make in this one, for a run in a ResultFolder."""
+        documents = self.system_xml(result)
+        return [self.features, os.path.dirname(documents), documents]
+
     def system_xml(self, result):
-        """Folder for a run's predictions as whole documents, whose text has no place in the result folder."""
+        """Folder for a run's predictions as whole documents, whose text has no place in the result folder.
+
+        It is named as the result folder and, as others may have that name, too, by where that is.
+        """
         names = [os.path.basename(result.root)]
         if names[0].startswith("seed-"):
             names.insert(0, os.path.basename(os.path.dirname(result.root)))
-        return os.path.join(self.root, "system_xml", *names)
+        place = hashlib.sha256(os.fsencode(os.path.realpath(result.root))).hexdigest()[:8]
+        return os.path.join(self.root, "system_xml", "-".join(names + [place]))
 
 
 class BC5CDRFolder:
@@ -71,6 +81,10 @@ class BC5CDRFolder:
         self.dev_tsv = os.path.join(self.root, "dev.txt")
         self.test_tsv = os.path.join(self.root, "test.txt")
         self.features = os.path.join(self.root, "features")
+
+    def outputs(self, result):
+        """The folders that commands make in this one, for a run in a ResultFolder."""
+        return [self.features]
 
     def _xml(self, name):
         here, unpacked = os.path.join(self.root, name), os.path.join(self.root, self.UNPACKED, name)
@@ -118,6 +132,8 @@ class ResultFolder:
         self.bert_config = os.path.join(self.checkpoints, "bert_config.json")
         self.evaluation = os.path.join(self.checkpoints, "evaluation.npz")
         self.lock = os.path.join(self.root, ".training.lock")
+        self.test_lock = os.path.join(self.root, ".test.lock")
+        self.record_lock = os.path.join(self.root, ".record.lock")  # of run.json and seeds.json, while they are changed
         self.outcome = os.path.join(self.checkpoints, "outcome.json")
         self.all_curves = os.path.join(self.root, "tensorboard")
         self.tensorboard = os.path.join(self.all_curves, task)

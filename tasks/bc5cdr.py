@@ -79,10 +79,9 @@ class BC5CDRTask(Task):
         found = cdr_scores.score(corpus.test, log_probabilities, settings.negatives)
         return found, cdr_scores.format_scores(found)
 
-    def present(self, result, corpus, record, table, scores, head, with_text):
+    def make_report(self, result, corpus, record, table, scores, head):
         """See Task."""
-        cdr_report.write_report(result, record, table, scores, head)
-        return [result.report, result.figures]
+        return cdr_report.make_report(result, record, table, scores, head)
 
 
 def counts(split):

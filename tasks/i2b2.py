@@ -65,16 +65,19 @@ class I2B2Task(Task):
         found = tlink_scores.score(corpus.test.examples, log_probabilities)
         return found, scoring.format_scores(found)
 
-    def present(self, result, corpus, record, table, scores, head, with_text):
+    def make_report(self, result, corpus, record, table, scores, head):
         """See Task."""
         documents = system_xml.read_documents(corpus.folder.test_xml)
-        report.write_report(result, record, table, scores, list(documents.values()), head)
-        written = [result.report, result.figures, result.system_xml]
-        system_xml.write_system_xml(result.system_xml, documents, table)
-        if with_text:
-            written.append(corpus.folder.system_xml(result))
-            system_xml.write_system_xml(written[-1], documents, table, with_text=True)
-        return written
+        return report.make_report(result, record, table, scores, list(documents.values()), head)
+
+    def write_documents(self, result, corpus, table, with_text, names):
+        """See Task."""
+        documents = system_xml.read_documents(corpus.folder.test_xml)
+        folders = [("system_xml", result.system_xml)] + [("with_text", corpus.folder.system_xml(result))] * with_text
+        for name, folder in folders:
+            names[name] = system_xml.write_system_xml(folder, documents, table, with_text=name == "with_text",
+                                                      earlier=names.get(name, ()))
+        return [folder for _, folder in folders]
 
 
 def about_test_gold(corpus):

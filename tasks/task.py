@@ -95,8 +95,8 @@ class Task:
         """
         raise NotImplementedError
 
-    def present(self, result, corpus, record, table, scores, head, with_text):
-        """Write what `writes` says; returns the paths.
+    def make_report(self, result, corpus, record, table, scores, head):
+        """The report of a test, and its plots: (HTML, {name: PNG}).
 
         Parameters
         ----------
@@ -106,6 +106,16 @@ class Task:
         table : evaluation.predictions.Table
         scores : what scores.json holds.
         head : evaluation.headline.Headline
-        with_text : whether whole documents are wanted, too, where the task `has_documents`.
         """
         raise NotImplementedError
+
+    def write_documents(self, result, corpus, table, with_text, names):
+        """Write the predictions as documents, where the task `has_documents`; returns the folders.
+
+        Parameters
+        ----------
+        result, corpus, table : as for `make_report`.
+        with_text : whether whole documents are wanted, too.
+        names : {folder's name: names of the files} that an earlier test wrote; brought up to date.
+        """
+        return []

@@ -127,12 +127,23 @@ def test_command_writes_both_files_and_a_summary_of_each(project, corpus, tmp_pa
     assert "fracture" not in result.stdout
 
 
-def test_output_is_readable_like_any_other_file(corpus, capsys):
-    data.process_corpus(paths.CorpusFolder(str(corpus)))
-    umask = os.umask(0)
-    os.umask(umask)
-    assert stat.S_IMODE((corpus / "train.txt").stat().st_mode) == 0o666 & ~umask
-    assert len(capsys.readouterr().out.splitlines()) == 2
+def test_output_is_for_the_owner_alone_and_keeps_the_mode_it_is_given(corpus, capsys):
+    """It holds text of notes."""
+    (corpus / ".train.txt.0a1b2c3d.tmp").write_text("what a killed process left")
+    for mode in (0o600, 0o640):
+        data.process_corpus(paths.CorpusFolder(str(corpus)))
+        assert len(capsys.readouterr().out.splitlines()) == 2
+        for name in ("train.txt", "test.txt"):
+            assert stat.S_IMODE((corpus / name).stat().st_mode) == mode
+            (corpus / name).chmod(0o640)
+    assert not list(corpus.glob(".*"))
+
+
+def test_text_is_not_written_into_a_result_folder(corpus, capsys):
+    (corpus / "run.json").write_text("{}")
+    with pytest.raises(InputError, match="is in the result folder .* no text of any note"):
+        data.process_corpus(paths.CorpusFolder(str(corpus)))
+    assert not (corpus / "train.txt").exists() and capsys.readouterr().out == ""
 
 
 def test_missing_corpus_says_where_it_is_had(project, tmp_path):

@@ -15,6 +15,8 @@ import shutil
 import time
 from typing import NamedTuple
 
+import numpy as np
+
 from support.errors import InputError, not_written
 from support.files import free_bytes, make_folder, sync_files, sync_folder
 
@@ -71,11 +73,33 @@ def writing(folder):
     try:
         yield
     except (tf.errors.OpError, ValueError, RuntimeError) as error:
-        # Saver makes a ValueError of an error when the folder is missing. The reason stands in the operating
-        # system's words in the first line; the rest is TensorFlow's account of the graph.
-        reason = str(error).split("\n")[0].split("[[")[0].strip()
-        raise InputError(f"{folder}: cannot be written to ({reason[:200]}); {free_bytes(folder) / 1e9:.1f} GB are free on that "
+        # Saver makes a ValueError of an error when the folder is missing.
+        raise InputError(f"{folder}: cannot be written to ({reason_of(error)}); {free_bytes(folder) / 1e9:.1f} GB are free on that "
                          "disk. Make room, then give the same command again: it continues from the last state.")
+
+
+@contextlib.contextmanager
+def reading(prefix):
+    """Within this block TensorFlow reads a checkpoint that `check` found whole; where it fails now, an InputError says why."""
+    from network.runtime import tf
+    try:
+        yield
+    except (tf.errors.NotFoundError, tf.errors.DataLossError, tf.errors.OutOfRangeError, tf.errors.PermissionDeniedError,
+            tf.errors.FailedPreconditionError, tf.errors.UnknownError, ValueError) as error:
+        if isinstance(error, ValueError) and "not a valid checkpoint" not in str(error):  # Saver's for one that is gone
+            raise
+        raise InputError(f"{prefix}.*: cannot be read ({reason_of(error)}): a file of it was altered or removed just now, or the "
+                         "disk reports a fault. Give the same command again.")
+
+
+def reason_of(error):
+    """Why TensorFlow failed: the operating system's words, without TensorFlow's account of the graph, short and on one line."""
+    lines = [line.split("[[")[0].strip() for line in str(error).split("\n")]
+    # TensorFlow 2.15 begins with the operation: "Graph execution error:", a blank line, "Detected at node ...", "Node: ...".
+    nodes = [number for number, line in enumerate(lines) if line.startswith("Node: ")]
+    if lines[0] == "Graph execution error:" and nodes:
+        lines = lines[nodes[-1] + 1:]
+    return next(filter(None, lines), type(error).__name__)[:200]
 
 
 @contextlib.contextmanager
@@ -166,27 +190,48 @@ def check(prefix):
         if before == files_of(prefix):
             break
         time.sleep(0.2)
+    if reason.startswith(NOT_FINITE):
+        raise InputError(f"{prefix}.*: {reason}: the model has gone wrong. Train anew with a lower --set learning_rate (`train "
+                         "--restart` keeps the old run under a dated name), or name another run with --result DIR.")
     raise InputError(f"{prefix}.*: the checkpoint is damaged ({reason}): a file of it is cut off, altered or missing. Put "
                      "back a whole copy, or train anew (`train --restart` keeps the old run under a dated name).")
 
 
+NOT_FINITE = "it holds numbers that are not finite"
+
+
 def fault(prefix):
-    """Why a checkpoint cannot be read, in a word, or None if all of it can."""
+    """Why a checkpoint cannot be used, in a few words, or None if all of it can."""
     from network.runtime import CHECKPOINT_ERRORS, tf
     try:
         reader = tf.train.load_checkpoint(prefix)
         for name in reader.get_variable_to_shape_map():
-            reader.get_tensor(name)
+            if not is_finite(reader.get_tensor(name)):
+                return f"{NOT_FINITE} (NaN or infinity), in {name}"
     except CHECKPOINT_ERRORS as error:
         return type(error).__name__
     return None
+
+
+def is_finite(array):
+    """Whether an array of numbers holds neither NaN nor infinity; of another type, it holds none."""
+    return not np.issubdtype(array.dtype, np.floating) or bool(np.isfinite(array).all())
+
+
+def check_finite(logits, prefix):
+    """The logits of a model, float [examples, 8]; InputError that names the checkpoint where any is NaN or infinite."""
+    if not np.isfinite(logits).all():
+        raise InputError(f"{prefix}.*: the model's answers are not finite numbers (NaN or infinity): its weights have gone wrong, "
+                         "though each of them is a number. Train anew with a lower --set learning_rate (`train --restart` keeps "
+                         "the old run under a dated name), or name another run with --result DIR.")
+    return logits
 
 
 def files_of(prefix):
     """What tells one generation of a checkpoint from the next: names, file numbers, times and sizes."""
     folder, name = os.path.split(prefix)
     found = []
-    for entry in sorted(os.listdir(folder)):
+    for entry in sorted(os.listdir(folder) if os.path.isdir(folder) else ()):
         if entry.startswith(name + "."):
             with contextlib.suppress(FileNotFoundError):
                 status = os.stat(os.path.join(folder, entry))

@@ -4,14 +4,14 @@ from inputs.reading import dev_examples, held_out
 from network import pretrained
 from support.console import duration, say
 from support.errors import InputError
-from support.files import check_writable
-from training import checkpoints, estimator, resources, runs
+from training import checkpoints, devices, estimator, resources, runs
+from training.machines import ALONE
 
 GIGABYTE = 1e9
 
 
-def before_training(corpus, bert, settings, result):
-    """Check what reading the inputs has not: that the weights fit the model, and that disk and memory will do.
+def before_training(corpus, bert, settings, result, cluster=ALONE, restart=False):
+    """Check what reading the inputs has not: that the weights fit the model, and that devices, disk and memory will do.
 
     Parameters
     ----------
@@ -19,19 +19,22 @@ def before_training(corpus, bert, settings, result):
     bert : inputs.Bert
     settings : settings.Settings
     result : paths.ResultFolder
+    cluster : machines.Cluster
+    restart : whether the run that is in the result folder is kept beside the new one.
 
     Returns
     -------
-    (list of needs.Room, bytes of memory needed, bytes of memory available or None where that is not known)
+    (list of resources.Room, bytes of memory needed, bytes of memory available or None where that is not known)
 
     Raises
     ------
-    InputError : the weights do not fit, or a disk has no room for the run.
+    InputError : the weights do not fit, there are fewer devices than asked for, or a disk has no room for the run.
     """
+    devices.count(settings, cluster)
     shapes = estimator.model_shapes(bert.config, settings, len(corpus.labels))
     pretrained.check_weights(bert.folder, {name: shape for name, shape in shapes.items() if name.startswith("bert/")})
     _, steps = training_steps(corpus, settings)
-    rooms = resources.rooms(corpus, settings, result, shapes, steps)
+    rooms = resources.rooms(corpus, settings, result, shapes, steps, restart)
     for room in rooms:
         if room.needed > room.free:
             raise InputError(f"{room.folder}: training needs {in_gigabytes(room.needed)} on that disk (checkpoints with the "
@@ -44,18 +47,18 @@ def before_training(corpus, bert, settings, result):
     return rooms, memory, available
 
 
-def report(corpus, bert, settings, result, record, restart):
+def report(corpus, bert, settings, result, record, cluster, restart):
     """Print what a training run would do and need.
 
     Parameters
     ----------
-    corpus, bert, settings, result : as for `before_training`.
+    corpus, bert, settings, result, cluster, restart : as for `before_training`.
     record : what the run is, for runs.examine.
-    restart : whether a run that is there would be set aside.
     """
     say(f"run: {situation(result, record, restart)}")
-    check_writable(result.root)
-    rooms, memory, available = before_training(corpus, bert, settings, result)
+    if len(cluster.addresses) > 1:
+        say(f"machines: {len(cluster.addresses)}, of which this is {cluster.names[cluster.number]}; what follows is of this one")
+    rooms, memory, available = before_training(corpus, bert, settings, result, cluster, restart)
     for room in rooms:
         say(f"disk: {in_gigabytes(room.needed)} more needed at most, {in_gigabytes(room.free)} free, in {room.folder}")
     say(f"memory: about {in_gigabytes(memory)} needed, "
@@ -94,9 +97,30 @@ def report_time(corpus, bert, settings):
         evaluations = -(-count // interval)
         return duration(count * speed.step + evaluations * evaluation)
 
-    patient = min(steps, interval + (settings.patience or steps) + 1)
-    say(f"time: about {whole(steps)} for all {steps} steps on {examples} examples; about {whole(patient)} for {patient}, the "
-        "fewest after which patience may end the run")
+    patient, remark = shortest(settings, steps, interval)
+    say(f"time: about {whole(steps)} for all {steps} steps on {examples} examples; about {whole(patient)} for {patient}, {remark}")
+
+
+def shortest(settings, steps, interval):
+    """The fewest steps that a run may end after, and what ends it.
+
+    Parameters
+    ----------
+    settings : settings.Settings
+    steps : of the whole run.
+    interval : steps between two evaluations.
+
+    Returns
+    -------
+    (steps, words)
+    """
+    patient = interval + settings.patience + 1
+    if not settings.patience or patient >= steps:
+        return steps, "the fewest: patience ends no run earlier" if settings.patience else "the fewest: there is no patience"
+    if patient < 2 * interval:
+        return patient, (f"after which patience={settings.patience} ends every run: dev is evaluated less often, after every "
+                         f"{interval} steps, so that no second evaluation comes. Raise patience, or lower evaluate_every")
+    return patient, "the fewest after which patience may end the run"
 
 
 def training_steps(corpus, settings):

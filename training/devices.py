@@ -38,6 +38,23 @@ class Devices(NamedTuple):
 ONE_DEVICE = Devices(None, 0, 1, 1, 1)
 
 
+def count(settings, cluster):
+    """How many devices of this machine share a training step, and whether they are GPUs; parameters and errors as `choose`."""
+    gpus = len(tf.config.experimental.list_physical_devices("GPU"))
+    if len(cluster.addresses) > 1:
+        if settings.devices:
+            raise InputError("--set devices: on several machines every visible GPU takes part; leave the setting out, and "
+                             "choose GPUs with the environment variable CUDA_VISIBLE_DEVICES.")
+        return max(gpus, 1), bool(gpus)
+    if gpus and settings.devices > gpus:
+        raise InputError(f"--set devices={settings.devices}: TensorFlow finds {gpus} GPUs here; use that number or less.")
+    local = settings.devices or max(gpus, 1)
+    if not gpus and local > max(os.cpu_count(), 1):
+        raise InputError(f"--set devices={local}: TensorFlow finds no GPU here, and {os.cpu_count()} processors cannot be "
+                         "divided into more parts than that.")
+    return local, bool(gpus)
+
+
 def choose(settings, cluster):
     """The Devices for a training run.
 
@@ -50,25 +67,16 @@ def choose(settings, cluster):
     ------
     InputError : more devices asked for than there are.
     """
-    gpus = len(tf.config.experimental.list_physical_devices("GPU"))
+    local, are_gpus = count(settings, cluster)
     machines = len(cluster.addresses)
     if machines > 1:
-        if settings.devices:
-            raise InputError("--set devices: on several machines every visible GPU takes part; leave the setting out, and "
-                             "choose GPUs with the environment variable CUDA_VISIBLE_DEVICES.")
         strategy = tf.distribute.experimental.MultiWorkerMirroredStrategy()
-        return Devices(strategy, cluster.number, machines, max(gpus, 1), 1)
-    if gpus and settings.devices > gpus:
-        raise InputError(f"--set devices={settings.devices}: TensorFlow finds {gpus} GPUs here; use that number or less.")
-    local = settings.devices or gpus
+        return Devices(strategy, cluster.number, machines, local, 1)
     if local < 2:
         return ONE_DEVICE
-    if not gpus and local > os.cpu_count():
-        raise InputError(f"--set devices={local}: TensorFlow finds no GPU here, and {os.cpu_count()} processors cannot be "
-                         "divided into more parts than that.")
-    kind = "gpu" if gpus else "cpu"
+    kind = "gpu" if are_gpus else "cpu"
     strategy = tf.distribute.MirroredStrategy([f"/{kind}:{number}" for number in range(local)])
-    return Devices(strategy, 0, 1, local, 1 if gpus else local)
+    return Devices(strategy, 0, 1, local, 1 if are_gpus else local)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 The training protocol itself (when to evaluate, what to keep, when to end) is in `protocol.py`.
 """
+import os
 import tempfile
 import time
 import warnings
@@ -330,9 +331,8 @@ def run_estimator(hook, batches, label_count, bert, settings, folder, devices=ON
             except tf.errors.OpError as error:
                 # The loss of a machine breaks TensorFlow's sums, too: who watches it ends this process, and names it.
                 time.sleep(SILENCE)
-                reason = str(error).split("\n")[0][:200]
-                raise InputError(f"the machines cannot go on together ({type(error).__name__}: {reason}). The same commands "
-                                 "continue from the last saved state.")
+                raise InputError(f"the machines cannot go on together ({type(error).__name__}: {checkpoints.reason_of(error)}). "
+                                 "The same commands continue from the last saved state.")
             finally:
                 several.drop_server()
 
@@ -352,19 +352,21 @@ def predict(features, label_count, config, settings, checkpoint):
 
     Raises
     ------
-    InputError : the checkpoint is damaged or belongs to a model of another shape.
+    InputError : the checkpoint is damaged or belongs to a model of another shape, or the logits are not finite.
     """
     different, where = evaluated_rows(features, settings)
     batches = EvaluationBatches(different, settings)
     if settings.xla == "auto" and len(batches) < FEW_BATCHES:
         settings = settings._replace(xla="off")
-    runner = estimator(config, settings, None, label_count=label_count, checkpoint=checkpoint)
+    # Without a folder it would make one, in the system's temporary folder; it writes nothing into this one.
+    runner = estimator(config, settings, os.path.dirname(checkpoint), label_count=label_count, checkpoint=checkpoint)
     progress = Progress("testing", len(different.label_ids), unit="example", keep=False)
     collected, done = [], 0
-    for logits in runner.predict(lambda: predict_input_fn(batches, settings),
-                                 checkpoint_path=checkpoint, yield_single_examples=False):
-        collected.append(logits)
-        done += len(logits)
-        progress.update(done)
+    with checkpoints.reading(checkpoint):
+        for logits in runner.predict(lambda: predict_input_fn(batches, settings),
+                                     checkpoint_path=checkpoint, yield_single_examples=False):
+            collected.append(checkpoints.check_finite(logits, checkpoint))
+            done += len(logits)
+            progress.update(done)
     progress.close()
     return in_order(np.concatenate(collected), batches.rows)[where]

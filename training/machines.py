@@ -4,10 +4,16 @@ TensorFlow's own traffic goes through the ports of TF_CONFIG. It neither tells o
 for it, so the machines are connected besides: each one to the chief, at the port after the chief's. Over that connection
 go, once and as lines of JSON, what a machine is about to train and where the chief begins; then, both ways, a beat every
 few seconds.
+
+Either side proves that it knows the user's secret, by a digest (HMAC-SHA-256) of the secret, a number that the other has just
+drawn, and the line. Nothing that comes without proof is looked into.
 """
 import contextlib
+import hashlib
+import hmac
 import json
 import os
+import secrets
 import socket
 import threading
 import time
@@ -20,6 +26,9 @@ WAIT = 600.0      # seconds in which all machines must have come
 BEAT = 5.0        # seconds between two signs of life
 SILENCE = 30.0    # seconds without one after which a machine counts as lost
 ALIVE, FAREWELL = b".", b"!"
+LONGEST_LINE = 1 << 16  # bytes; what a machine is about to train takes some thousands
+SECRET = "CLUSTER_SECRET"  # the environment variable
+SHORTEST_SECRET = 16
 
 EXAMPLE = '{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": {"type": "worker", "index": 0}}'
 
@@ -82,6 +91,16 @@ def parse(text):
     return Cluster(names, addresses, numbers[0])
 
 
+def secret_of_environment():
+    """The secret that the machines know each other by, as bytes; InputError where the user has set none, or a short one."""
+    secret = os.environ.get(SECRET, "").strip()
+    if len(secret) < SHORTEST_SECRET:
+        raise InputError(f"the environment variable {SECRET} " + ("is not set" if not secret else "is too short")
+                         + f": the machines of TF_CONFIG know each other by it. Set it to the same {SHORTEST_SECRET} or more "
+                         "characters on all of them; `python3 -c 'import secrets; print(secrets.token_hex(16))'` draws some.")
+    return secret.encode("utf-8", "surrogateescape")
+
+
 def wrong(reason):
     """The InputError for a TF_CONFIG that is of no use."""
     return InputError(f"the environment variable TF_CONFIG is not usable: {reason}. It looks like {EXAMPLE}, with another "
@@ -103,9 +122,11 @@ class Machines:
     def __init__(self, cluster):
         self.cluster = cluster
         self.count = len(cluster.addresses)
+        self._secret = secret_of_environment() if self.count > 1 else None
         self.is_chief = cluster.number == 0
         self.all_know = False  # whether all have agreed on ending
-        self._others = {}
+        self._others = {}      # number of a machine -> its connection
+        self._challenges = {}  # number of a machine -> what it drew, to be answered
         self._listeners = []
         self._leaving = threading.Event()
 
@@ -136,10 +157,13 @@ class Machines:
         try:
             connection = self._connect()
             self._others = {0: connection}
-            send(connection, {"number": self.cluster.number, "about": about})
-            told = receive(connection)
+            challenge = receive_line(connection, SILENCE) or b""
+            own = secrets.token_hex(16)
+            send(connection, {"number": self.cluster.number, "about": about, "challenge": own}, self._secret, b"join" + challenge)
+            told = receive(connection, self._secret, b"told" + own.encode("ascii"))
             if told is None:
-                raise InputError(f"{self.cluster.names[0]} has ended before training began; what it printed says why.")
+                raise InputError(f"{self.cluster.names[0]} has ended before training began, or its {SECRET} is another than here; "
+                                 "what it printed says why.")
             if "refused" in told:
                 raise InputError(told["refused"])
             self._watch()
@@ -153,53 +177,58 @@ class Machines:
 
     def tell(self, **told):
         """The chief's: tell the others where training begins, or that nothing is to do; from here on they are watched."""
-        for connection in self._others.values():
-            send(connection, told)
+        for number in self._others:
+            self._tell(number, told)
         self._watch()
+
+    def _tell(self, number, told):
+        send(self._others[number], told, self._secret, b"told" + self._challenges[number])
 
     # --------------------------------------------------------------------------------------------------- meeting
 
     def _gather(self, about, difference):
         """Wait for all the others."""
-        _, port = self.cluster.meeting_place
-        with contextlib.closing(socket.socket()) as door:
-            door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                door.bind(("", port))
-            except OSError as error:
-                raise InputError(f"port {port}, the one after the chief's in TF_CONFIG, cannot be used ({error.strerror}); "
-                                 "the machines meet there: end what uses it, or choose another port for the chief.")
-            door.listen(self.count)
-            say(f"waiting for {self.count - 1} other machine{'s' if self.count > 2 else ''} at port {port} ...")
+        place = self.cluster.meeting_place
+        with contextlib.closing(open_door(place)) as door:
+            say(f"waiting for {self.count - 1} other machine{'s' if self.count > 2 else ''} at port {place[1]} ...")
             begun = time.time()
             while len(self._others) < self.count - 1:
                 door.settimeout(max(begun + WAIT - time.time(), 0.01))
                 try:
-                    connection, _ = door.accept()
+                    if time.time() > begun + WAIT:
+                        raise socket.timeout
+                    connection, address = door.accept()
                 except socket.timeout:
                     missing = [self.cluster.names[number] for number in range(1, self.count) if number not in self._others]
                     raise InputError(f"within {WAIT / 60:.0f} minutes nothing came from {', '.join(missing)}. Give the same "
-                                     f"command on every machine, each with its own TF_CONFIG; port {port} here must be open "
-                                     "to them.")
-                self._receive_one(connection, about, difference)
+                                     f"command on every machine, each with its own TF_CONFIG and the same {SECRET}; port "
+                                     f"{place[1]} here must be open to them.")
+                self._receive_one(connection, address[0], about, difference)
 
-    def _receive_one(self, connection, about, difference):
+    def _receive_one(self, connection, address, about, difference):
         """Read what a machine is about to train. One that has come before, and was started anew, replaces itself."""
-        hello = receive(connection, BEAT) or {}
-        number = hello.get("number")
-        if number not in range(1, self.count) or "about" not in hello:
-            connection.close()  # something else that tries ports
+        challenge = secrets.token_hex(16).encode("ascii")
+        send_line(connection, challenge)
+        hello = receive(connection, self._secret, b"join" + challenge, BEAT) or {}
+        try:
+            number, its_challenge = hello["number"], hello["challenge"].encode("ascii")
+            other = difference(hello["about"], about)
+            known = type(number) is int and 0 < number < self.count
+        except (KeyError, TypeError, AttributeError, ValueError):
+            known = False
+        if not known:
+            connection.close()
+            say(f"{address} came to the port where the machines meet, and is none of them, or its {SECRET} is another: not let in")
             return
-        other = difference(hello["about"], about)
+        if number in self._others:
+            self._others[number].close()
+        self._others[number], self._challenges[number] = connection, its_challenge
         if other:
             refusal = (f"{self.cluster.names[number]} is about to train something else than the chief: {'; '.join(other)}. "
                        "Give the same command on all machines, with the same corpus and BERT.")
-            for told in list(self._others.values()) + [connection]:
-                send(told, {"refused": refusal})
+            for each in self._others:
+                self._tell(each, {"refused": refusal})
             raise InputError(refusal)
-        if number in self._others:
-            self._others[number].close()
-        self._others[number] = connection
 
     def _connect(self):
         """Connect to the chief, which may come later."""
@@ -235,8 +264,8 @@ class Machines:
 
     def _listen(self, number, connection):
         """Until the other machine says farewell; its silence, or its end without a farewell, ends this process."""
-        connection.settimeout(SILENCE)
         try:
+            connection.settimeout(SILENCE)
             received = ALIVE
             while received and FAREWELL not in received:
                 received = connection.recv(64)
@@ -274,24 +303,68 @@ def end_process(message):
     os._exit(1)
 
 
-def send(connection, content):
-    """Send one line of JSON; that nobody is there any more is noticed by who listens."""
-    with contextlib.suppress(OSError):
-        connection.sendall(json.dumps(content).encode("utf-8") + b"\n")
-
-
-def receive(connection, seconds=WAIT):
-    """One line of JSON, or None where there is none within so many seconds."""
-    connection.settimeout(seconds)
-    line = b""
+def open_door(place):
+    """A socket that listens at (host, port), and there alone; InputError where that cannot be."""
     try:
-        while not line.endswith(b"\n"):
-            # One byte at a time: what follows the line is not this reader's.
-            received = connection.recv(1)
-            if not received:
-                return None
-            line += received
-        content = json.loads(line.decode("utf-8"))
-    except (OSError, ValueError):
+        family, kind, protocol, _, address = socket.getaddrinfo(*place, type=socket.SOCK_STREAM)[0]
+        door = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise InputError(f"{place[0]}, the chief's address in TF_CONFIG, is not known here ({error.strerror}); give a number, as "
+                         "10.0.0.1.")
+    try:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.bind(address)
+        door.listen(socket.SOMAXCONN)
+    except OSError as error:
+        door.close()
+        raise InputError(f"port {place[1]} of {place[0]}, the one after the chief's in TF_CONFIG, cannot be used "
+                         f"({error.strerror}); the machines meet there: end what uses it, choose another port for the chief, or "
+                         "give the address that this machine has in the network of the others.")
+    return door
+
+
+def send_line(connection, line):
+    """Send a line of bytes; that nobody is there any more is noticed by who listens."""
+    with contextlib.suppress(OSError):
+        connection.sendall(line + b"\n")
+
+
+def send(connection, content, secret, challenge):
+    """Send content as a line of JSON, after the proof that this side knows the secret."""
+    text = json.dumps(content, allow_nan=False).encode("utf-8")
+    send_line(connection, proof(secret, challenge, text) + b" " + text)
+
+
+def proof(secret, challenge, text):
+    """What only who knows the secret can compute for this text, and the other side's challenge: hexadecimal bytes."""
+    return hmac.new(secret, challenge + b" " + text, hashlib.sha256).hexdigest().encode("ascii")
+
+
+def receive(connection, secret, challenge, seconds=WAIT):
+    """The content that `send` sent; None where nothing comes in so many seconds, or no proof with it."""
+    given, _, text = (receive_line(connection, seconds) or b"").partition(b" ")
+    if not hmac.compare_digest(given, proof(secret, challenge, text)):
+        return None
+    try:
+        content = json.loads(text.decode("utf-8"))
+    except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
+
+
+def receive_line(connection, seconds):
+    """A line of bytes, without its end; None where it does not come whole in so many seconds, or is too long."""
+    line, until = b"", time.time() + seconds
+    try:
+        while len(line) < LONGEST_LINE:
+            connection.settimeout(max(until - time.time(), 0.01))
+            # One byte at a time: what follows the line is not this reader's.
+            received = connection.recv(1)
+            if received == b"\n":
+                return line
+            if not received or time.time() > until:
+                return None
+            line += received
+    except OSError:
+        pass
+    return None

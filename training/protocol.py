@@ -5,7 +5,6 @@ What is saved: `best_validation`, under exactly upstream's variable names, whene
 state saved during an evaluation is joined by the dev logits computed so far.
 """
 import contextlib
-import json
 import math
 import time
 from typing import NamedTuple
@@ -105,7 +104,8 @@ class TrainingProtocol(tf.train.SessionRunHook):
 
     def restore(self, session):
         """Set every variable from the state to continue from, on all machines."""
-        (self._restorer or self.state_saver).restore(session, self._state.prefix)
+        with checkpoints.reading(self._state.prefix):
+            (self._restorer or self.state_saver).restore(session, self._state.prefix)
         session.run(self._set_unknown)
         if self.spread is not None:
             session.run(self.spread)
@@ -113,6 +113,8 @@ class TrainingProtocol(tf.train.SessionRunHook):
     # ------------------------------------------------------------------------------------ the Estimator's calls
 
     def after_create_session(self, session, coord):
+        if self._state is not None and session.run(self._variables["best_score"]) > NEVER:
+            checkpoints.check(self._result.best)
         # From here on a signal is looked at where the state can be saved: between two steps or evaluation batches.
         self._held.enter_context(interrupts.held_back("stopping: the state is saved after this step ..."))
         self._step = int(session.run(tf.train.get_global_step(session.graph)))
@@ -158,7 +160,7 @@ class TrainingProtocol(tf.train.SessionRunHook):
         self._curves.close()
         self._progress.close()
         self.outcome = Outcome(self._end_reason(), self._step, self._best_step, self._best_score)
-        files.write_atomically(self._result.outcome, json.dumps(self.outcome._asdict(), indent=1) + "\n")
+        files.write_atomically(self._result.outcome, files.to_json(self.outcome._asdict()))
         self._held.close()
 
     # ------------------------------------------------------------------------------------------------- the rules
@@ -186,15 +188,14 @@ class TrainingProtocol(tf.train.SessionRunHook):
     def _evaluate(self, session):
         """Evaluate on the dev set, and keep the model if its score is the best so far."""
         logits = self._dev_logits(session)
+        self._refuse_non_finite({"largest_dev_logit": np.abs(logits).max()})
         dev = figures(logits, self._dev.label_ids)
         score = self._score(session, dev)
         improved = score > self._best_score
         self._evaluated_step = self._step
         if improved:
             self._best_score, self._best_step = score, self._step
-            checkpoints.save_whole(
-                lambda prefix: self.best_saver.save(session, prefix, write_meta_graph=False, write_state=False),
-                self._result.best)
+            checkpoints.save_whole(lambda prefix: self._write(self.best_saver, session, prefix), self._result.best)
         self._curves.add("validation", self._step, dict(dev._asdict(), score=score))
         confusion = metrics.confusion(self._dev.label_ids, logits.argmax(axis=1), len(self._labels))
         self._curves.add_image("validation", self._step, "confusion_matrix", plots.confusion(self._labels, confusion))
@@ -252,14 +253,22 @@ class TrainingProtocol(tf.train.SessionRunHook):
                                    self._values["best_step"]: self._best_step,
                                    self._values["evaluated_step"]: self._evaluated_step,
                                    self._values["batch_accuracy"]: self._batch_accuracy})
-        checkpoints.save_state(
-            lambda prefix: self.state_saver.save(session, prefix, write_meta_graph=False, write_state=False),
-            self._result.checkpoints, self._step, self._evaluated_step == self._step)
+        checkpoints.save_state(lambda prefix: self._write(self.state_saver, session, prefix), self._result.checkpoints, self._step,
+                               self._evaluated_step == self._step)
         self._last_save = time.time()
 
+    def _write(self, saver, session, prefix):
+        """Write a checkpoint, and read it again: nothing is kept that could not be used."""
+        saver.save(session, prefix, write_meta_graph=False, write_state=False)
+        reason = checkpoints.fault(prefix)
+        if reason is not None:
+            self._refuse_non_finite({"largest_weight": math.nan} if reason.startswith(checkpoints.NOT_FINITE) else {})
+            raise InputError(f"{self._result.checkpoints}: what was written there reads back damaged ({reason}); the disk may be "
+                             "faulty. The state before is kept: give the same command again, or use another disk.")
+
     def _refuse_non_finite(self, results):
-        """End training where the loss or the gradients are not numbers; the weights are not either then."""
-        wrong = next((name for name in ("loss", "gradient_norm") if not math.isfinite(results[name])), None)
+        """End training where one of some numbers, by their names, is none; the weights are not either then, or soon."""
+        wrong = next((name for name in results if not math.isfinite(results[name])), None)
         if wrong is None:
             return
         self._progress.close()
@@ -270,8 +279,9 @@ class TrainingProtocol(tf.train.SessionRunHook):
         raise InputError(
             f"training stopped: at step {self._step} the {wrong.replace('_', ' ')} is {results[wrong]}, not a finite number. "
             f"{best}. Try a lower learning rate (--set learning_rate={settings.learning_rate / 5:g}), gradients clipped to a "
-            f"lower norm (--set clip={settings.clip / 5:g}) or --set optimizer=adamw, whose rate warms up, with --restart; if "
-            "none helps, check that the BERT's weights are whole.")
+            f"lower norm (--set clip={settings.clip / 5:g})"
+            + (" or --set optimizer=adamw, whose rate warms up," if settings.optimizer != "adamw" else "")
+            + " with --restart; if none helps, check that the BERT's weights are whole.")
 
     def _stop_on_signal(self, session, signal_number):
         if signal_number is not None:

@@ -55,7 +55,7 @@ def elements(shape):
     return count
 
 
-def rooms(corpus, settings, result, shapes, steps):
+def rooms(corpus, settings, result, shapes, steps, restart=False):
     """The disk space that a run still needs at most, where, and how much is free.
 
     At its peak a run holds the best model and the next one being moved to its place, and the states it may
@@ -68,6 +68,7 @@ def rooms(corpus, settings, result, shapes, steps):
     result : paths.ResultFolder
     shapes : dict of variable name -> shape.
     steps : of the whole run.
+    restart : whether what an earlier run wrote is kept besides.
 
     Returns
     -------
@@ -77,8 +78,8 @@ def rooms(corpus, settings, result, shapes, steps):
     checkpoint_count = checkpoints.KEPT_STATES + 2
     curves = steps * STEP_CURVE_BYTES + evaluations * EVALUATION_CURVE_BYTES
     caches = sum(view_of(settings).cache_bytes(*split) for split in corpus.splits().values())
-    of_result = checkpoint_count * checkpoint_bytes(shapes) - files.bytes_below(result.checkpoints)
-    of_result += max(0, curves - files.bytes_below(result.tensorboard))
+    done = [0 if restart else files.bytes_below(folder) for folder in (result.checkpoints, result.tensorboard)]
+    of_result = checkpoint_count * checkpoint_bytes(shapes) - done[0] + max(0, curves - done[1])
     of_corpus = caches - files.bytes_below(corpus.folder.features)
     found = {}
     for folder, needed in ((result.root, of_result), (corpus.folder.root, of_corpus)):
@@ -92,7 +93,7 @@ def memory_bytes(config, settings, shapes):
     """Peak memory of a training run, to about a tenth.
 
     Fitted to the peak resident memory of nine runs: BERT-base, half its layers and MiniLM-L6, on batches of 13, 26 and
-    52 rows of 90, 180 and 360 word pieces, with both versions of TensorFlow.
+    52 rows of 90, 180 and 360 word pieces, with both versions of TensorFlow. Where batches differ in length, the longest count.
 
     Parameters
     ----------
@@ -101,9 +102,10 @@ def memory_bytes(config, settings, shapes):
     shapes : dict of variable name -> shape.
     """
     parameters = sum(map(elements, shapes.values()))
-    rows = settings.batch_size * settings.seq_length
+    length = view_of(settings).long_length()
+    rows = settings.batch_size * length
     states = config.num_hidden_layers * rows * config.hidden_size
-    scores = config.num_hidden_layers * rows * config.num_attention_heads * settings.seq_length
+    scores = config.num_hidden_layers * rows * config.num_attention_heads * length
     arrays = PER_PARAMETER * parameters + PER_HIDDEN_STATE * states + PER_ATTENTION_SCORE * scores
     return int(PROGRAM_BYTES + FLOAT_BYTES * arrays)
 

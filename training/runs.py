@@ -1,14 +1,15 @@
 """The run in a result folder: what it is (run.json), whether it may be continued, how it ended."""
 import contextlib
+import itertools
 import os
 import platform
 import time
 
-from evaluation.results import now, read_run, write_run
+from evaluation.results import changing, locked, now, read_run
 from settings import Settings, as_text, parse_value, settings_for
-from support import files, locks
+from support import files, locks, places
 from support.console import say
-from support.errors import InputError, not_written
+from support.errors import InputError
 from training import checkpoints
 from training.outcome import read_outcome
 
@@ -137,49 +138,94 @@ def check_task(result, record):
                          "--result DIR.")
 
 
+def check_folders(result, corpus):
+    """What a training asks of its folders, before anything is read: that it may write there, and nothing goes astray.
+
+    Raises
+    ------
+    InputError : see places.check_run; or a folder is not to be written into, or another training is at work.
+    """
+    places.check_run(result, corpus)
+    for folder in (result.root, corpus.root, corpus.features):
+        files.check_writable(folder)
+    holder = locks.holder_of(result.lock)
+    if holder is not None:
+        raise at_work(result, holder)
+
+
 @contextlib.contextmanager
 def claimed(result):
-    """Within this block no other process trains in the result folder.
+    """Within this block no other process trains in the result folder, in which nothing is left of those that were killed.
 
     Raises
     ------
     InputError : another one does.
     """
     files.make_folder(result.root)
-    try:
-        # Never removed: another process could then lock the file of the old name while a third makes a new one.
-        lock = open(result.lock, "a+", encoding="utf-8")
-    except OSError as error:
-        raise not_written(result.lock, error) or error
-    with lock:
+    with locks.open_lock(result.lock) as lock:
         if locks.try_lock(lock.fileno()) is False:
-            lock.seek(0)
-            holder = lock.read().strip() or "it has just begun"
-            raise InputError(f"another training is at work in {result.root}: {holder}. Wait until it has ended, stop it (it "
-                             "saves its state), or use another --result DIR.")
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} on {platform.node()}, since {now()}\n")
-        lock.flush()
+            raise at_work(result, lock.read().strip() or "it has just begun")
+        sign(lock)
+        checkpoints.remove_unfinished(result.checkpoints)
+        for folder in (result.checkpoints, result.root):
+            files.remove_leftovers(folder)
         yield
 
 
-def prepare(result, record, restart):
-    """Make the result folder ready for the run that `record` describes.
+@contextlib.contextmanager
+def testing(result):
+    """Within this block no other process tests in the result folder; one that does is waited for."""
+    def tell(holder):
+        say(f"another test is at work in {result.root}: {holder}; this one begins when it has ended")
 
-    Returns
-    -------
-    The Outcome if this very run is finished already, else None.
+    with locks.held(result.test_lock, None, tell) as lock:
+        sign(lock)
+        for folder in (result.root, result.figures, result.system_xml):
+            files.remove_leftovers(folder)
+        yield
+
+
+def sign(lock):
+    """Write into a lock's open file who holds it."""
+    lock.truncate(0)
+    lock.write(f"process {os.getpid()} on {platform.node()}, since {now()}\n")
+    lock.flush()
+
+
+def at_work(result, holder):
+    """The InputError for a second training in a result folder."""
+    return InputError(f"another training is at work in {result.root}: {holder}. Wait until it has ended, stop it (it saves its "
+                      "state), or use another --result DIR.")
+
+
+def run_of(record):
+    """What tells the run of a record from another one in the same folder, also where both are of the same settings."""
+    return identity(record), record.get("train", {}).get("started")
+
+
+@contextlib.contextmanager
+def changing_run(result, run, model=None):
+    """`results.changing`, for results of a run that may have gone meanwhile.
+
+    Parameters
+    ----------
+    result : paths.ResultFolder
+    run : `run_of` the record that the results are for.
+    model : checkpoints.files_of the best model that they are for; None where that may have been replaced since.
 
     Raises
     ------
-    InputError : the folder holds another run.
+    InputError : the folder holds another run, or another model, by now. Nothing is changed.
     """
-    checkpoints.remove_unfinished(result.checkpoints)
-    files.remove_leftovers(result.checkpoints)
-    files.remove_leftovers(result.root)
-    if restart and (has_begun(result) or os.path.exists(result.run)):
-        say(f"the earlier run is kept in {set_aside(result)}")
-    return examine(result, record)
+    with changing(result) as record:
+        if run_of(record) != run or not checkpoints.exists(result.best):
+            raise InputError(f"{result.root} holds another run than when this test began, as after `train --restart`; what was "
+                             "found is not of that run and is not written. Give the same command again.")
+        if model is not None and model != checkpoints.files_of(result.best):
+            raise InputError(f"the best model in {result.root} was replaced while it was tested: a training is at work there. What "
+                             "was found is not of the new one and is not written. Give the same command again, best when the "
+                             "training has ended.")
+        yield record
 
 
 @contextlib.contextmanager
@@ -198,16 +244,21 @@ def recorded(result, record, began):
     ------
     dict, the record's entry "train", written when the block has ended, well or not.
     """
-    earlier = read_run(result)
-    train = dict({"started": now()}, **earlier.get("train", {}))
+    continues = has_begun(result)
+    with changing(result) as content:
+        # The scores of an earlier `test`, of the best model until then, stay in the folder, and so does what is told of them.
+        earlier = {name: content[name] for name in ("train", "test") if continues and name in content}
+        train = dict({"started": now()}, **earlier.get("train", {}))
+        content.clear()
+        content.update(record, **dict(earlier, train=train))
     before = train.get("seconds", 0.0)
-    # The scores of an earlier `test`, of the best model until then, stay in the folder, and so does what is told of them.
-    record = dict(record, train=train, **{name: earlier[name] for name in ("test",) if name in earlier})
-    write_run(result, record)
 
     def write_end():
         train.update(ended=now(), seconds=round(before + time.time() - began, 1))
-        write_run(result, record)
+        with changing(result) as content:
+            for name in set(record) - set(content):
+                content[name] = record[name]
+            content["train"] = train
     try:
         yield train
     except BaseException:
@@ -219,31 +270,41 @@ def recorded(result, record, began):
 
 def record_outcome(result, outcome):
     """Put a finished run's outcome.Outcome into its run.json, if the process was killed before it could do so."""
-    record = read_run(result)
-    train = record.setdefault("train", {})
-    if "reason" not in train:
-        train.update(outcome._asdict())
-        write_run(result, record)
+    if "reason" not in read_run(result).get("train", {}):
+        with changing(result) as record:
+            record.setdefault("train", {}).update(outcome._asdict())
 
 
 def examine(result, record):
-    """Whether the run that `record` describes may go on in the result folder; returns and raises as `prepare`."""
+    """Whether the run that `record` describes may go on in the result folder.
+
+    Returns
+    -------
+    The Outcome if this very run is finished already, else None.
+
+    Raises
+    ------
+    InputError : the folder holds another run, or this one is finished and its best model is damaged.
+    """
     check_task(result, read_run(result))
     if not has_begun(result):
         return None
     ways_out = ("Give the same command as then to continue it, --restart to begin anew (the old run is kept under a "
                 "dated name), or another --result DIR.")
-    if "settings" not in read_run(result):
+    earlier = read_run(result)
+    if "settings" not in earlier:
         raise InputError(f"{result.root} holds a run whose settings no run.json tells, so that it cannot be told whether this "
                          f"is the same one. Put that file back. {ways_out}")
-    earlier = read_run(result)
     changed = differences(earlier, record)
     if changed:
         raise InputError(f"{result.root} holds another run: {'; '.join(changed)}. {ways_out}")
     unknown = unchecked(earlier, record)
     if unknown:
         say(f"{result.run} is of an earlier version and does not tell of: {', '.join(unknown)}; these cannot be compared")
-    return read_outcome(result)
+    finished = read_outcome(result)
+    if finished:
+        checkpoints.check(result.best)
+    return finished
 
 
 def has_begun(result):
@@ -253,14 +314,27 @@ def has_begun(result):
 
 
 def set_aside(result):
-    """Move everything of a run into a dated folder beside it; returns that folder."""
-    aside = os.path.join(result.root, time.strftime("before-%Y%m%d-%H%M%S"))
-    os.makedirs(aside)
-    # The checkpoints, first, decide whether there is a run: cut off after them, the rest is only overwritten.
-    for path in result.of_run():
-        if os.path.lexists(path):
+    """Move everything of a run, if there is one, into a dated folder in the same result folder, and say so.
+
+    For who has claimed the folder, when nothing more can stop the run that takes its place.
+    """
+    if not has_begun(result) and not os.path.exists(result.run):
+        return
+    with locked(result):
+        aside = new_folder(os.path.join(result.root, time.strftime("before-%Y%m%d-%H%M%S")))
+        # The checkpoints, first, decide whether there is a run: cut off after them, the rest is only overwritten.
+        for path in filter(os.path.lexists, result.of_run()):
             os.rename(path, os.path.join(aside, os.path.relpath(path, result.root)))
-    return aside
+    say(f"the earlier run is kept in {aside}")
+
+
+def new_folder(path):
+    """Make a folder of this name or, where there is one, of this name with a number; returns its path."""
+    for number in itertools.count(1):
+        made = path if number == 1 else f"{path}-{number}"
+        with contextlib.suppress(FileExistsError):
+            os.makedirs(made)
+            return made
 
 
 def ending(outcome):

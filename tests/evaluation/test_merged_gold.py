@@ -61,8 +61,8 @@ def test_on_the_terminal(labels, order):
 @pytest.mark.parametrize("labels, order", [(MERGED_IDS, THREE_FIRST), (range(8), EIGHT_FIRST)])
 def test_in_the_report(labels, order, tmp_path):
     examples, _, rows = rows_of(labels)
-    report.write_report(ResultFolder(str(tmp_path)), {}, rows, scores_of(examples, rows), [], head_of(rows))
-    page = re.sub('base64,[^"]*', "", (tmp_path / "report.html").read_text(encoding="utf-8"))
+    page, _ = report.make_report(ResultFolder(str(tmp_path)), {}, rows, scores_of(examples, rows), [], head_of(rows))
+    page = re.sub('base64,[^"]*', "", page)
     sections = dict(re.findall(r'<section id="(\w+)"(.*?)</section>', page, re.DOTALL))
     assert in_order(sections["scores"][sections["scores"].index("<table"):], *order)
     main = ("accuracy, eight labels", "accuracy, three labels")

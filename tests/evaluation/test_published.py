@@ -32,9 +32,8 @@ def section_of(folder):
     """The report's section of published scores for a made-up run."""
     examples, log_probabilities = made_up(rows=200)
     table = predictions.of_examples(examples, log_probabilities)
-    report.write_report(ResultFolder(str(folder)), {}, table, score(examples, log_probabilities), [],
-                        headline.of_predictions(table, np.ones(8, int)))
-    page = (folder / "report.html").read_text(encoding="utf-8")
+    page, _ = report.make_report(ResultFolder(str(folder)), {}, table, score(examples, log_probabilities), [],
+                                 headline.of_predictions(table, np.ones(8, int)))
     return re.search(r'<section id="published".*?</section>', page, re.DOTALL).group(0), table
 
 

@@ -359,11 +359,22 @@ def test_seeds_are_given_in_one_way(arguments):
 def test_system_xml_and_the_whole_documents(tested, corpus, bert, tmp_path):
     """`scoring.py GOLD result/system_xml` gives the figures of scores.json; text only where asked for."""
     result = shutil.copytree(str(tested[0] / "seed-0"), str(tmp_path / "mine"))
-    stale = os.path.join(result, "figures", "old.png")
-    open(stale, "w").close()
+    stale, own = (os.path.join(result, "figures", name) for name in ("old.png", "own.png"))
+    run_json = os.path.join(result, "run.json")
+    for path in (stale, own, os.path.join(result, "system_xml", "own.xml")):
+        open(path, "w").close()
+    record = json.load(open(run_json))
+    assert {"scores.png"} <= set(record["test"]["files"]["figures"]) and set(record["test"]["files"]["system_xml"]) == {
+        path.name for path in (corpus / "ground_truth" / "merged_xml").glob("*.xml")}
+    record["test"]["files"]["figures"].append("old.png")
+    with open(run_json, "w") as out:
+        json.dump(record, out)
     run("run_i2b2.py", "test", "--corpus", corpus, "--bert", bert, "--result", result, "--with-text")
-    assert not os.path.exists(stale)
-    gold, whole = corpus / "ground_truth" / "merged_xml", corpus / "system_xml" / "mine"
+    assert not os.path.exists(stale) and os.path.exists(own), "only what the record names as written is removed"
+    os.remove(os.path.join(result, "system_xml", "own.xml"))
+    whole, = (corpus / "system_xml").glob("mine-*")
+    gold = corpus / "ground_truth" / "merged_xml"
+    assert {path.stat().st_mode & 0o777 for path in whole.glob("*.xml")} == {0o600}
     expected = json.load(open(os.path.join(result, "scores.json")))["tempeval"]
     for folder in (os.path.join(result, "system_xml"), whole):
         finished = run("scoring.py", gold, folder)
@@ -385,9 +396,8 @@ def test_a_run_without_curves_says_so(tmp_path):
         for *cells, gold, predicted in zip(*rows[:6])
     ])
     result = ResultFolder(str(tmp_path))
-    report.write_report(result, {}, rows, scores, [note(name=f"D{number}") for number in range(7)],
-                        headline.of_predictions(rows, np.ones(8, int)))
-    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    page, _ = report.make_report(result, {}, rows, scores, [note(name=f"D{number}") for number in range(7)],
+                                 headline.of_predictions(rows, np.ones(8, int)))
     curves = re.search(r'<section id="curves".*?</section>', page, re.DOTALL).group(0)
     assert "no training curves" in curves and "<img" not in curves
     assert "27,735" in page, "the note that these are not the test documents of the published figures"
@@ -402,9 +412,9 @@ def test_the_report_tells_what_the_recipe_at_hand_does_with_distance(options, wo
     scores = scoring.scores([scoring.Prediction(*cells, LABELS[gold], LABELS[predicted])
                              for *cells, gold, predicted in zip(*rows[:6])])
     record = json.loads(json.dumps({"settings": settings_for("paper", options)._asdict(), "test": {"remarks": ["A & remark."]}}))
-    report.write_report(ResultFolder(str(tmp_path)), record, rows, scores, [note(name=f"D{number}") for number in range(7)],
-                        headline.of_predictions(rows, np.ones(8, int)))
-    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    page, _ = report.make_report(ResultFolder(str(tmp_path)), record, rows, scores,
+                                 [note(name=f"D{number}") for number in range(7)],
+                                 headline.of_predictions(rows, np.ones(8, int)))
     section = re.search(r'<section id="distance".*?</section>', page, re.DOTALL).group(0)
     assert words in section and not_words not in section
     assert page.index("A &amp; remark.") < page.index("<main>")
@@ -414,9 +424,9 @@ def test_a_report_on_few_documents_has_no_intervals_and_says_why(tmp_path, recwa
     rows = predictions.of_examples(*made_up(rows=60, documents=3))
     scores = scoring.scores([scoring.Prediction(*cells, LABELS[gold], LABELS[predicted])
                              for *cells, gold, predicted in zip(*rows[:6])])
-    report.write_report(ResultFolder(str(tmp_path)), {}, rows, scores, [note(name=f"D{number}") for number in range(3)],
-                        headline.of_predictions(rows, np.ones(8, int)))
-    page = re.sub('base64,[^"]*', "", (tmp_path / "report.html").read_text(encoding="utf-8"))
+    page, _ = report.make_report(ResultFolder(str(tmp_path)), {}, rows, scores, [note(name=f"D{number}") for number in range(3)],
+                                 headline.of_predictions(rows, np.ones(8, int)))
+    page = re.sub('base64,[^"]*', "", page)
     assert "No intervals: 3 test documents are too few" in page and "nan" not in page
     assert "resamples of the" not in page and not recwarn.list
 
@@ -429,9 +439,8 @@ def test_names_from_the_corpus_are_text_and_not_markup(tmp_path):
         scoring.Prediction(*cells, LABELS[gold], LABELS[predicted])
         for *cells, gold, predicted in zip(*rows[:6])
     ])
-    report.write_report(ResultFolder(str(tmp_path)), {}, rows, scores, [note(name="<b>&x")],
-                        headline.of_predictions(rows, np.ones(8, int)))
-    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    page, _ = report.make_report(ResultFolder(str(tmp_path)), {}, rows, scores, [note(name="<b>&x")],
+                                 headline.of_predictions(rows, np.ones(8, int)))
     assert "<script" not in page and "<b>&x" not in page and "&lt;b&gt;&amp;x" in page
 
 

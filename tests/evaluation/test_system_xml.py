@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import scoring
-from data_process_i2b2 import examples, read_document, read_folder
+from data_process_i2b2 import Document, Mention, Tlink, examples, read_document, read_folder
 from evaluation import predictions, system_xml
 from inputs.labels import LABELS
 from support.errors import InputError
@@ -51,10 +51,10 @@ def gold(tmp_path):
     return folder
 
 
-def write(gold, out, with_text=False):
+def write(gold, out, with_text=False, earlier=()):
     documents = system_xml.read_documents(str(gold))
     table = guesses(read_folder(str(gold)))
-    system_xml.write_system_xml(str(out), documents, table, with_text)
+    assert system_xml.write_system_xml(str(out), documents, table, with_text, earlier) == sorted(documents)
     return table
 
 
@@ -115,8 +115,43 @@ def test_with_text_the_document_is_whole(gold, tmp_path):
 def test_documents_of_an_earlier_test_go(gold, tmp_path):
     write(gold, tmp_path / "out")
     (gold / "1.xml").rename(gold / "2.XML")
-    write(gold, tmp_path / "out")
+    write(gold, tmp_path / "out", earlier=["1.xml"])
     assert os.listdir(str(tmp_path / "out")) == ["2.XML"], "under the name it has in the corpus"
+
+
+def test_a_document_that_no_test_wrote_stays(gold, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.xml").write_text("<a/>")
+    (tmp_path / "mine.xml").write_text("<b/>")
+    (tmp_path / "out" / ".1.xml.0a1b2c3d.tmp").write_text("what a killed test left")
+    write(gold, tmp_path / "out", earlier=["../mine.xml", "3.xml"])
+    assert sorted(os.listdir(str(tmp_path / "out"))) == ["1.xml", "mine.xml"] and (tmp_path / "mine.xml").exists()
+
+
+WORDS = ("Mr Smith", "SMITH", "fever", "E0 SMITH", "E", "12", "TLX", "JOHN1", "e0\n", "DISCHARGED", "factual?", "NEGATIVE")
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_words_that_strayed_into_any_attribute_do_not_get_out(word, gold, tmp_path):
+    mention = {tag: dict.fromkeys(names, word) for tag, names in system_xml.ATTRIBUTES.items()}
+    mentions = tuple(Mention(tag, word, 1, 2, word, word, attributes) for tag, attributes in mention.items())
+    document = Document("1", word, mentions, (Tlink(word, word, word, word, word, "BEFORE"),))
+    text = system_xml.system_document(document, ["BEFORE"])
+    assert set(re.findall(r'="([^"]*)"', text)) == {"1.0", "UTF-8", "1", "2", "", "BEFORE"}
+
+
+def test_values_of_the_corpus_pass_in_any_case():
+    """Every value that I2B2's guidelines know, HYPOTHETICAL of the training documents, and the two literal end points."""
+    for (tag, name), values in system_xml.CLOSED_CLASS.items():
+        for value in values:
+            for seen in (value, value.capitalize(), value + " "):
+                one = Mention(tag, "E0", 1, 2, "", "", {name: seen})
+                assert f'{name}="{value}"' in system_xml.system_document(
+                    Document("1", "", (one,), (Tlink("TL0", "E0", "", "E0", "", "AFTER"),)), ["AFTER"])
+    assert "HYPOTHETICAL" in system_xml.CLOSED_CLASS["EVENT", "modality"]
+    for identifier in ("E0", "T12", "S1", "TL1234", "SECTIME36", "Sectime0", "Admission", "Discharge"):
+        link = Tlink(identifier, identifier, "", identifier, "", "AFTER")
+        assert system_xml.system_document(Document("1", "", (), (link,)), ["AFTER"]).count(f'"{identifier}"') == 3
 
 
 def test_documents_that_changed_meanwhile_are_refused(gold, tmp_path):
@@ -133,7 +168,7 @@ def test_documents_that_changed_meanwhile_are_refused(gold, tmp_path):
 def test_a_document_renamed_to_another_case_takes_the_place_of_the_old_one(gold, tmp_path):
     write(gold, tmp_path / "out")
     (gold / "1.xml").rename(gold / "1.XML")
-    write(gold, tmp_path / "out")
+    write(gold, tmp_path / "out", earlier=["1.xml"])
     assert os.listdir(str(tmp_path / "out")) == ["1.XML"]
 
 
@@ -174,7 +209,8 @@ def test_whole_documents_have_their_place_beside_the_corpus(tmp_path):
         corpus.system_xml(result) for result in (ResultFolder(str(tmp_path / "result")),
                                                  ResultFolder(str(tmp_path / "b")),
                                                  ResultFolder(str(tmp_path / "b")).of_seed(1),
-                                                 ResultFolder(str(tmp_path / "c")).of_seed(1))
+                                                 ResultFolder(str(tmp_path / "c")).of_seed(1),
+                                                 ResultFolder(str(tmp_path / "elsewhere" / "result")))
     ]
-    assert len(set(places)) == 4
+    assert len(set(places)) == 5
     assert all(place.startswith(corpus.root + os.sep) for place in places)

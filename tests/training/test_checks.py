@@ -110,6 +110,8 @@ def test_disks_are_told_apart_and_what_is_written_counts(tmp_path, monkeypatch):
     (tmp_path / "result/checkpoints/i2b2/best_validation.data-00000-of-00001").write_bytes(bytes(checkpoint))
     begun, = resources.rooms(corpus, Settings(), result, shapes, steps=0)
     assert begun.needed == one.needed - checkpoint
+    anew, = resources.rooms(corpus, Settings(), result, shapes, steps=0, restart=True)
+    assert anew.needed == one.needed, "the old run is kept"
 
 
 def test_available_memory_knows_containers(tmp_path, monkeypatch):
@@ -136,12 +138,56 @@ def test_memory_needed_is_what_was_measured(layers, width, batch_size, seq_lengt
     assert resources.memory_bytes(config, chosen, shapes_of(config)) == pytest.approx(measured, rel=0.1)
 
 
+@pytest.mark.trains
+def test_memory_needed_where_batches_differ_in_length_is_that_of_the_long_ones():
+    """Against the peak resident memory of a run of `context` with MiniLM-L6."""
+    from modeling import BertConfig
+    from settings import RECIPES
+    config, chosen = BertConfig(30522, 384, 6, 12, 4 * 384), RECIPES["context"]
+    assert resources.memory_bytes(config, chosen, shapes_of(config, chosen)) == pytest.approx(1.78e9, rel=0.15)
+    # More is read, more is needed; and no row is longer than seq_length.
+    wider, widest = (resources.memory_bytes(config, chosen._replace(context=context), shapes_of(config, chosen))
+                     for context in (20, 1000))
+    assert wider > resources.memory_bytes(config, chosen, shapes_of(config, chosen)) and wider < widest < 2.8e9
+
+
 @functools.lru_cache(maxsize=None)
-def shapes_of(config):
+def shapes_of(config, settings=None):
     """Shapes of the model's variables, which building a graph for each case would take long to tell."""
     from settings import Settings
     from training.estimator import model_shapes
-    return model_shapes(config, Settings(), len(LABELS))
+    return model_shapes(config, settings or Settings(), len(LABELS))
+
+
+@pytest.mark.parametrize("every, patience, steps", [(200, 1000, 5000), (200, 100, 5000), (200, 198, 5000), (200, 199, 5000),
+                                                    (7, 3, 15), (7, 0, 50), (200, 1000, 30), (10, 9, 20), (10, 8, 18), (5, 10, 16)])
+def test_what_is_said_of_patience_is_what_happens(every, patience, steps):
+    """Against the protocol's own rule, stepped through with a score that never gets better and with one that always does."""
+    from settings import Settings
+    from training import checks
+    from training.protocol import NEVER, TrainingProtocol
+
+    def last_step(improves):
+        one = TrainingProtocol.__new__(TrainingProtocol)
+        one._settings, one._batches = chosen, Batches()
+        one._best_score, one._best_step = NEVER, 0
+        for one._step in range(1, steps + 1):
+            if one._is_due() and (improves or one._best_score == NEVER):
+                one._best_score, one._best_step = one._best_score + 1, one._step
+            if one._end_reason():
+                return one._step
+        return None
+
+    class Batches:
+        """How many steps a run has."""
+        total, per_epoch = steps, every
+
+    chosen = Settings(evaluate_every=every, patience=patience)
+    fewest, said = checks.shortest(chosen, steps, every)
+    assert fewest == last_step(improves=False)
+    always = last_step(improves=True)
+    assert ("ends every run" in said) == (always < steps) and ("may end" in said) == (fewest < always == steps)
+    assert ("no patience" in said) == (not patience)
 
 
 def test_a_run_of_an_earlier_version_is_the_same_run():

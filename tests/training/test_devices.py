@@ -18,7 +18,7 @@ import pytest
 
 from commands.main import function_of
 from commands.options import parse_arguments
-from commands.train import machines_of
+from commands.train import cluster_of
 from helpers import command_of, corpus_of, run, settings
 from inputs import batching
 from inputs.reading import read_bert, read_corpus, train_and_dev
@@ -31,7 +31,7 @@ STEPS = 10
 COMMON = dict(max_steps=STEPS, evaluate_every=5, seq_length=48, eval_batch_size=64, save_every_minutes=0, threads=1)
 # Batches that the devices cannot share evenly, and of context's a smaller last one: shares may be empty.
 RUNS = {"paper": settings(batch_size=7, learning_rate=1e-3, **COMMON),
-        "context": settings(batch_size=5, dev=0.4, num_epochs=2, **COMMON)}
+        "context": settings(batch_size=5, dev=0.4, num_epochs=2, marker_layers=1, **COMMON)}
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ class Cluster:
             with open(str(self.logs[-1]), "w") as out, open(str(self.logs[-1]) + "-errors", "w") as errors:
                 self.processes.append(subprocess.Popen(
                     command_of("run_i2b2.py", "train", *words), stdout=out, stderr=errors, stdin=subprocess.DEVNULL,
-                    env=dict(os.environ, TF_CONFIG=json.dumps(config)),
+                    env=dict(os.environ, TF_CONFIG=json.dumps(config), CLUSTER_SECRET=SECRET),
                     preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler)))
 
     def __enter__(self):
@@ -204,6 +204,7 @@ def test_shares_are_the_batch(inputs):
                                                     for number in range(count)]
 
 
+SECRET = "some words that only these machines know"
 CLUSTER = {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}
 
 
@@ -238,13 +239,14 @@ def test_what_several_machines_have_no_use_for_is_refused(monkeypatch):
     from training import devices
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": CLUSTER, "task": {"type": "worker", "index": 0}}))
     with pytest.raises(InputError, match="--seeds"):
-        machines_of(parse_arguments(["train", "--seeds", "2"]))
+        cluster_of(parse_arguments(["train", "--seeds", "2"]))
     with pytest.raises(InputError, match="CUDA_VISIBLE_DEVICES"):
         devices.choose(settings_for("paper", ["devices=2"]), machines.of_environment())
 
 
-def test_machines_must_train_the_same():
+def test_machines_must_train_the_same(monkeypatch):
     """The chief and another, in this process."""
+    monkeypatch.setenv("CLUSTER_SECRET", SECRET)
     first, second = free_ports()
     cluster = machines.Cluster(("the chief", "worker 1"), (f"127.0.0.1:{first}", f"127.0.0.1:{second}"), 0)
     refused = []

@@ -258,6 +258,7 @@ def test_no_network_is_needed_or_tried(offline):
 
 def test_disk_needed_is_what_is_written(offline, corpus, bert):
     from inputs.reading import read_bert
+    from inputs.views import view_of
     from settings import settings_for
     from support.paths import BertFolder
     from training import resources
@@ -270,7 +271,7 @@ def test_disk_needed_is_what_is_written(offline, corpus, bert):
         assert 0 <= resources.checkpoint_bytes(shapes) - written < 10000
     for split, examples in (("train", 24), ("test", 8)):
         cache, = (corpus / "features").glob(split + "-head_of_note-*.npz")
-        assert 0 <= resources.features_bytes(examples, 32) - cache.stat().st_size < 2000
+        assert 0 <= view_of(chosen).cache_bytes((), range(examples)) - cache.stat().st_size < 2000
     for path in files_below(result / "tensorboard"):
         allowed = 12 * resources.STEP_CURVE_BYTES + 4 * resources.EVALUATION_CURVE_BYTES
         assert os.path.getsize(path) < allowed

@@ -28,11 +28,15 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
 from data_process_i2b2 import (
+    MAX_BYTES,
+    MAX_TAGS,
     Document,
+    MemoryLimit,
     Mention,
     Split,
     Tlink,
     check_document_names,
+    check_size,
     document_name,
     examples,
     one_line,
@@ -95,8 +99,8 @@ def read_xmi(path):
     ------
     InputError
         If the file cannot be read, is not well-formed, has a document type declaration (nothing of it is
-        expanded or fetched), exceeds data_process_i2b2.MAX_BYTES, is not XMI with one text, or has an EVENT or
-        TIMEX3 without an id of its own or a place in that text. No message holds text of the note.
+        expanded or fetched), exceeds data_process_i2b2.MAX_BYTES, as it is or converted, is not XMI with one text,
+        or has an EVENT or TIMEX3 without an id of its own or a place in that text. No message holds text of the note.
     """
     path = os.fspath(path)
     elements = list(_parse(path))
@@ -109,7 +113,7 @@ def read_xmi(path):
     links = {element.get(_ID): element for element in elements
              if element.tag in (_CUSTOM + "EVENTTLINKLink", _CUSTOM + "TIMEX3TimexLinkLink")}
     mentions = {xmi_id: mention for xmi_id, (mention, _) in owners.items()}
-    tlinks, dangling, untyped = _tlinks(owners.values(), links, mentions)
+    tlinks, dangling, untyped = _tlinks(path, owners.values(), links, mentions)
     name = document_name(path)
     return Converted(Document(name, text, tuple(mentions.values()), tuple(tlinks)), dangling, untyped)
 
@@ -136,7 +140,7 @@ def _parse(path):
 
 def _mentions(path, elements, text, positions):
     """{xmi:id: (Mention, the xmi:ids of the links it owns)}: the EVENTs, then the TIMEX3s."""
-    mentions = {}
+    mentions, covered = {}, 0
     for tag, make, references in (("EVENT", _event, "TLINK"), ("TIMEX3", _timex3, "timexLink")):
         for number, element in enumerate(element for element in elements if element.tag == _CUSTOM + tag):
             xmi_id = element.get(_ID)
@@ -146,8 +150,17 @@ def _mentions(path, elements, text, positions):
             if place is None:
                 raise InputError(f"{path}: the {tag} with the xmi:id {xmi_id} has no begin and end that lie "
                                  f"in the text. {RESTORE}")
+            covered += place[1] - place[0]
+            _check_converted(path, len(mentions), covered)
             mentions[xmi_id] = make(element, number, text, *place), element.get(references, "").split()
     return mentions
+
+
+def _check_converted(path, tags, characters):
+    """What is converted must be a file that can be read again; mentions and links may repeat the text without end."""
+    if tags > MAX_TAGS or characters > MAX_BYTES:
+        raise InputError(f"{path}: its mentions and links would make a document of more than {MAX_TAGS} tags or "
+                         f"{MAX_BYTES // 10**6} MB, which none of the corpus is. {RESTORE}")
 
 
 def _place(element, positions):
@@ -178,9 +191,9 @@ def _mention(tag, identifier, text, start, end, **others):
     return Mention(tag, identifier, start, end, covered, others["type"], attributes)
 
 
-def _tlinks(owners, links, mentions):
+def _tlinks(path, owners, links, mentions):
     """The TLINKs of (Mention, xmi:ids of its links) pairs, and how many links are dangling and untyped."""
-    tlinks, dangling, untyped = [], 0, 0
+    tlinks, dangling, untyped, characters = [], 0, 0, 0
     for source, link in ((mention, links.get(xmi_id)) for mention, xmi_ids in owners for xmi_id in xmi_ids):
         target = None if link is None else mentions.get(link.get("target"))
         if target is None:
@@ -190,6 +203,8 @@ def _tlinks(owners, links, mentions):
         else:
             label, swapped = RELATIONS[link.get("role")]
             first, second = (target, source) if swapped else (source, target)
+            characters += len(first.text) + len(second.text)
+            _check_converted(path, len(tlinks), characters)
             tlinks.append(Tlink(f"TL{len(tlinks)}", first.id, first.text, second.id, second.text, label))
     return tlinks, dangling, untyped
 
@@ -322,7 +337,10 @@ def convert(e3c, out, languages=("English",), split_path=None):
     files = layer1_files(sources.values())
     training = training_documents(e3c, split_path)
     check_replaceable(out)
-    converted = {name: read_xmi(path) for name, path in files.items()}
+    converted, memory = {}, MemoryLimit(e3c)
+    for name, path in files.items():
+        converted[name] = read_xmi(path)
+        check_size(memory.add(converted[name].document), path)
     splits = {"train": [one for name, one in converted.items() if name in training],
               "test": [one for name, one in converted.items() if name not in training]}
     record = {"corpus": "E3C layer 1, converted", "languages": list(sources)}

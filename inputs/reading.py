@@ -225,9 +225,17 @@ def read_corpus(folder, settings=Settings(), write=True):
     digests = {}
     for name, split in (("train", train), ("test", test)):
         # What upstream's files hold, and all of the documents, of which more is read.
-        digests[name] = hashlib.sha256(data_process_i2b2.to_tsv(split.examples).encode("utf-8")).hexdigest()
+        digests[name] = digest_of_lines(data_process_i2b2.tsv_lines(split.examples))
         digests[f"{name} documents"] = identity.of_documents(split.documents)
     return Corpus(folder, train, test, digests)
+
+
+def digest_of_lines(lines):
+    """SHA-256 of a file that has these lines, hexadecimal."""
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(line.encode("utf-8"))
+    return digest.hexdigest()
 
 
 def in_both(train, test):

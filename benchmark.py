@@ -31,7 +31,7 @@ from commands.common import require_libraries
 from commands.options import positive
 from inputs.batching import steps_of
 from settings import RECIPES, Settings, settings_for
-from support import paths
+from support import paths, schema
 from support.console import say
 from support.errors import InputError
 from support.files import write_atomically
@@ -95,6 +95,14 @@ FIGURES = (
     Figure("evaluation_seconds", "whole run: an evaluation", "min", 60.0),
     Figure("run_seconds", "whole run: all epochs, at most", "h", 3600.0),
 )
+
+
+# What `--json` writes.
+RECORD = schema.record({
+    "size": schema.one_of(*SIZES), "recipe": schema.text,
+    "settings": schema.record({}, required=("batch_size", "seq_length", "precision")),
+    "machine": schema.record({}, schema.either(schema.text, schema.number()), ("cores", "processor", "tensorflow", "python")),
+    "figures": schema.mapped(schema.number(0))}, required=("size", "recipe", "settings", "machine", "figures"))
 
 
 def main():
@@ -256,15 +264,9 @@ def whole_run_note(settings):
 def read_record(path):
     """The record that `--json` wrote; InputError if it is none."""
     try:
-        with open(path, encoding="utf-8") as source:
-            record = json.load(source)
-        describe(record)
-        table(record["figures"])
-    except OSError as error:
-        raise InputError(f"--compare {path}: cannot be read ({error.strerror}); `benchmark.py --json FILE` writes such a file.")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise InputError(f"--compare {path}: not figures of this benchmark; `benchmark.py --json FILE` writes such a file.")
-    return record
+        return schema.read_json(path, RECORD, "these are not figures of this benchmark; `benchmark.py --json FILE` writes them")
+    except FileNotFoundError:
+        raise InputError(f"--compare {path}: there is no such file; `benchmark.py --json FILE` writes one.") from None
 
 
 def describe(record):

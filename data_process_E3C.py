@@ -44,13 +44,16 @@ from data_process_i2b2 import (
     summary,
     xml_names,
 )
+from support import schema
 from support.errors import InputError
+from support.files import open_regular
 from support.main import run_main
 from support.paths import E3C_RECORD, PROJECT, TEST_XML, TRAIN_XML
 
 DEFAULT_OUT = os.path.join(PROJECT, "corpus", "E3C")
 SPLIT_NAME = "train_test_split.txt"
 FOLDERS = {"train": TRAIN_XML, "test": TEST_XML}
+CONVERSION = schema.record({split: schema.listed(schema.text) for split in FOLDERS}, required=FOLDERS)  # of E3C.json
 
 GETTING_E3C = ("E3C_DIR is the folder of E3C's release 2.0.0 that holds "
                "data_annotation/LANGUAGE/layer1/*.xml; docs/e3c.md says where it is had.")
@@ -306,15 +309,16 @@ def training_documents(e3c, path=None):
                              "--split FILE.")
         path = found[0]
     try:
-        with open(path, encoding="utf-8-sig") as source:
-            names = set(re.findall(r"\b[A-Z]{2}[0-9]{3,}\b", source.read()))
+        with open_regular(path) as source:
+            text = source.read(MAX_BYTES + 1).decode("utf-8-sig")
+        names = set(re.findall(r"\b[A-Z]{2}[0-9]{3,}\b", text))
     except OSError as error:
         raise InputError(f"the split file {path} cannot be read: {error.strerror}. Name another with "
                          "--split FILE.") from error
     except UnicodeDecodeError:
         raise InputError(f"the split file {path} is not a text in UTF-8. Name another with "
                          "--split FILE.") from None
-    if not names:
+    if not names or len(text) > MAX_BYTES:
         raise InputError(f"the split file {path} names no document, such as EN100017. Name E3C's "
                          f"{SPLIT_NAME} with --split FILE.")
     return names
@@ -394,12 +398,12 @@ def check_replaceable(out):
 
 def _recorded(out):
     """The documents that an earlier conversion wrote into `out`, as paths in it; none without its record."""
+    path = os.path.join(out, E3C_RECORD)
     try:
-        with open(os.path.join(out, E3C_RECORD), encoding="utf-8") as source:
-            record = json.load(source)
-        return {os.path.join(FOLDERS[split], f"{name}.xml") for split in FOLDERS for name in record[split]}
-    except (OSError, ValueError, KeyError, TypeError):
+        record = schema.read_json(path, CONVERSION, f"move {out} away, or name another folder with --out DIR")
+    except FileNotFoundError:
         return set()
+    return {os.path.join(FOLDERS[split], f"{name}.xml") for split in FOLDERS for name in record[split]}
 
 
 def replace_folder(out, contents, folders):

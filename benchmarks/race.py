@@ -4,7 +4,6 @@ For every seed both recipes are trained and tested by the commands that a user g
 machine whose speed drifts treats both alike. What is finished in the folder already is not run again.
 """
 import functools
-import json
 import os
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from scoring import format_table
 from support import paths
 from support.console import say
 from support.errors import InputError
+from support.schema import listed, mapped, number, read_json, record
 from training import runs
 from training.outcome import read_outcome
 
@@ -110,21 +110,37 @@ def command(name, options):
         raise InputError(f"`run_i2b2.py {name}` ended with status {status} (see above); the same command goes on from there.")
 
 
+SHARE = number(0, 1)
+AVERAGED = record({"f1": SHARE}, required=("f1",))
+PAIRS = record({"accuracy": SHARE, "macro": AVERAGED, "labels": mapped(record({"f1": SHARE, "support": number(0, whole=True)})),
+                "confusion_matrix": listed(listed(number(0, whole=True)))},
+               required=("accuracy", "macro", "labels", "confusion_matrix"))
+SCORES = record({"pairs": PAIRS, "merged": PAIRS, "tempeval": AVERAGED}, required=("pairs", "merged", "tempeval"))
+
+
 def read(result):
     """The Racer of a run that was trained and tested."""
-    with open(result.scores_json, encoding="utf-8") as source:
-        scores = json.load(source)
-    record = results.read_run(result)
+    remedy = f"remove {result.root}, and the same command trains and tests it anew"
+    try:
+        scores = read_json(result.scores_json, SCORES, remedy)
+    except FileNotFoundError:
+        raise InputError(f"{result.scores_json} is missing; {remedy}.") from None
+    run = results.read_run(result)
+    predict_seconds = run.get("test", {}).get("predict_seconds", 0)
+    if not predict_seconds:
+        raise InputError(f"{result.run} does not tell how long the test took; {remedy}.")
     macro_f1, merged_macro_f1 = (float(metrics.macro_f1(np.array(scores[scheme]["confusion_matrix"])))
                                  for scheme in ("pairs", "merged"))
     curves = read_curves(result.tensorboard)
+    if not {"examples_per_second", "accuracy"} <= {tag for tags in curves.values() for tag in tags}:
+        raise InputError(f"{result.tensorboard}: its event files lack curves, or are damaged; {remedy}.")
     seconds = training_seconds(curves["training"]["examples_per_second"],
-                               runs.settings_of_model(result, record).batch_size)
+                               runs.settings_of_model(result, run).batch_size)
     steps, accuracies = curves["validation"]["accuracy"]
     return Racer(scores["pairs"]["accuracy"], macro_f1, scores["merged"]["accuracy"],
                  merged_macro_f1, scores["tempeval"]["f1"], float(max(accuracies)),
                  tuple((float(seconds[int(step)]), float(value)) for step, value in zip(steps, accuracies)),
-                 float(np.sum(scores["pairs"]["confusion_matrix"])) / record["test"]["predict_seconds"])
+                 float(np.sum(scores["pairs"]["confusion_matrix"])) / predict_seconds)
 
 
 def training_seconds(speeds, batch_size):

@@ -1,8 +1,9 @@
 """How a training run ended, and the file that tells it."""
-import json
 from typing import NamedTuple
 
 from support.console import say
+from support.errors import InputError
+from support.schema import number, one_of, read_json, record
 
 
 class Outcome(NamedTuple):
@@ -14,16 +15,24 @@ class Outcome(NamedTuple):
     best_score: float  # its score
 
 
+def nothing_else(value):
+    """The schema of keys that the file does not have."""
+    raise ValueError("it is no part of it")
+
+
+OUTCOME = record({"reason": one_of("epochs", "max_steps", "patience"), "step": number(0, whole=True),
+                  "best_step": number(0, whole=True), "best_score": number()}, nothing_else, Outcome._fields)
+
+
 def read_outcome(result):
     """The Outcome of the finished run in a result folder, or None.
 
     A damaged file counts as none: the run then ends once more from its last state, and writes it again.
     """
     try:
-        with open(result.outcome, encoding="utf-8") as source:
-            return Outcome(**json.load(source))
+        return Outcome(**read_json(result.outcome, OUTCOME, "it is made again"))
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError):
-        say(f"{result.outcome}: damaged; it is made again")
+    except InputError as error:
+        say(str(error))
         return None

@@ -92,7 +92,10 @@ def settings_of_model(result, record, recipe=None, assignments=(), seed=None):
     if unknown:
         raise InputError(f"the model in {result.root} was trained by another version of this program, with settings that this "
                          f"one does not have: {', '.join(unknown)}. Use that version, or train anew.")
-    trained = Settings(**{key: parse_value(key, text) for key, text in recorded.items()})
+    try:
+        trained = settings_for(recipe, base=Settings(**{key: parse_value(key, text) for key, text in recorded.items()}))
+    except InputError as error:
+        raise InputError(f"{result.run}: damaged ({str(error).rstrip('.')}); put back a whole copy, or train anew.") from None
     settings = settings_for(recipe, assignments, seed, trained)
     # Of a trained model the seed draws the masks of dropout in evaluation, and nothing else.
     act = OF_A_TEST + (("seed",) if settings.evaluation_dropout else ())

@@ -151,6 +151,9 @@ def parse_arguments():
                       help="where the result folders go; what is finished there is not run again (default: %(default)s)")
     race.add_argument("--seeds", metavar="N", type=positive, default=1, help="seeds 0 to N-1 (default: %(default)s)")
     arguments = parser.parse_args()
+    for name in ("corpus", "bert", "result"):
+        if getattr(arguments, name) == "":
+            parser.error(f"--{name}: the name is empty; give a path, or . for the current folder")
     of_one, of_two = ("whole_run", "json", "compare", "steps"), ("corpus", "bert", "result", "seeds")
     for name in of_one if arguments.against else of_two:
         if getattr(arguments, name) != parser.get_default(name):

@@ -48,7 +48,7 @@ from support import schema
 from support.errors import InputError
 from support.files import open_regular
 from support.main import run_main
-from support.paths import E3C_RECORD, PROJECT, TEST_XML, TRAIN_XML
+from support.paths import E3C_RECORD, PROJECT, TEST_XML, TRAIN_XML, absolute
 
 DEFAULT_OUT = os.path.join(PROJECT, "corpus", "E3C")
 SPLIT_NAME = "train_test_split.txt"
@@ -336,7 +336,7 @@ def convert(e3c, out, languages=("English",), split_path=None):
         If a folder, a language, the split file or a document is missing or unusable, or `out` cannot be
         written or holds what no conversion wrote.
     """
-    e3c, out = os.fspath(e3c), os.path.realpath(os.fspath(out))
+    e3c, out = os.fspath(e3c), os.path.realpath(absolute(out))
     sources = chosen_folders(e3c, languages)
     files = layer1_files(sources.values())
     training = training_documents(e3c, split_path)

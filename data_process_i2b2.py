@@ -19,6 +19,7 @@ Each line is guid <TAB> target <TAB> context <TAB> label. A document of the corp
 import argparse
 import os
 import re
+import shlex
 import sys
 from collections import Counter
 from typing import NamedTuple, Optional
@@ -520,7 +521,25 @@ def check_corpus_folder(corpus):
     """Raise an `InputError` that says what a paths.CorpusFolder lacks and where it is had, if it lacks anything."""
     missing = [folder for folder in (corpus.root, corpus.train_xml, corpus.test_xml) if not os.path.isdir(folder)]
     if missing:
+        archives = archives_in(corpus.root)
+        if archives:
+            raise InputError(f"{missing[0]} does not exist, but the archive {os.path.join(corpus.root, archives[0])} does. Unpack "
+                             f"it: {unpacking(corpus.root, archives[0])}")
         raise InputError(f"the corpus folder {missing[0]} does not exist. {remedy(missing[0])}")
+
+
+def archives_in(folder):
+    """The names of the archives in a folder, sorted; none where it cannot be listed."""
+    try:
+        return sorted(name for name in os.listdir(folder) if name.lower().endswith((".tar.gz", ".tgz", ".tar", ".zip")))
+    except OSError:
+        return []
+
+
+def unpacking(folder, archive):
+    """The command that unpacks an archive of a folder where it is."""
+    program = "unzip {0} -d {1}" if archive.lower().endswith(".zip") else "tar -xf {0} -C {1}"
+    return program.format(shlex.quote(os.path.join(folder, archive)), shlex.quote(folder))
 
 
 def process_corpus(corpus, entities="upstream"):

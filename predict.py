@@ -5,8 +5,10 @@
     for relation in classifier.relations(open("note.xml", encoding="utf-8").read()):
         print(relation.from_text, relation.type, relation.to_text, relation.confidence)
 
-`python3 run_i2b2.py predict` does it for files (see `notes`).
+`python3 run_i2b2.py predict NOTE ... --out DIR` does it for files (see `notes`).
 """
+import sys
+
 import numpy as np
 
 import text_model
@@ -98,3 +100,8 @@ class RelationClassifier:
         batches = EvaluationBatches(features, self.settings)
         logits = [self._graph.logits(self.session, batches.at(number)) for number in range(len(batches))]
         return text_model.log_probabilities(in_order(np.concatenate(logits), batches.rows)[where])
+
+
+if __name__ == "__main__":
+    print(f"This is a module for other programs.\n\n{__doc__}", file=sys.stderr)
+    sys.exit(2)

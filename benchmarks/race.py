@@ -18,7 +18,7 @@ from scoring import format_table
 from support import paths
 from support.console import say
 from support.errors import InputError
-from support.schema import listed, mapped, number, read_json, record
+from support.schema import listed, number, read_json, record
 from training import runs
 from training.outcome import read_outcome
 
@@ -112,9 +112,16 @@ def command(name, options):
 
 SHARE = number(0, 1)
 AVERAGED = record({"f1": SHARE}, required=("f1",))
-PAIRS = record({"accuracy": SHARE, "macro": AVERAGED, "labels": mapped(record({"f1": SHARE, "support": number(0, whole=True)})),
-                "confusion_matrix": listed(listed(number(0, whole=True)))},
-               required=("accuracy", "macro", "labels", "confusion_matrix"))
+
+
+def matrix(value):
+    """The schema of a confusion matrix."""
+    listed(listed(number(0, whole=True)))(value)
+    if not value or any(len(row) != len(value) for row in value):
+        raise ValueError("it is not a square matrix")
+
+
+PAIRS = record({"accuracy": SHARE, "confusion_matrix": matrix}, required=("accuracy", "confusion_matrix"))
 SCORES = record({"pairs": PAIRS, "merged": PAIRS, "tempeval": AVERAGED}, required=("pairs", "merged", "tempeval"))
 
 
@@ -132,14 +139,16 @@ def read(result):
     macro_f1, merged_macro_f1 = (float(metrics.macro_f1(np.array(scores[scheme]["confusion_matrix"])))
                                  for scheme in ("pairs", "merged"))
     curves = read_curves(result.tensorboard)
-    if not {"examples_per_second", "accuracy"} <= {tag for tags in curves.values() for tag in tags}:
-        raise InputError(f"{result.tensorboard}: its event files lack curves, or are damaged; {remedy}.")
-    seconds = training_seconds(curves["training"]["examples_per_second"],
-                               runs.settings_of_model(result, run).batch_size)
-    steps, accuracies = curves["validation"]["accuracy"]
+    try:
+        seconds = training_seconds(curves["training"]["examples_per_second"],
+                                   runs.settings_of_model(result, run).batch_size)
+        steps, accuracies = curves["validation"]["accuracy"]
+        reached = tuple((float(seconds[int(step)]), float(value)) for step, value in zip(steps, accuracies))
+    except KeyError:
+        raise InputError(f"{result.tensorboard}: its event files lack curves or parts of them; {remedy}.") from None
     return Racer(scores["pairs"]["accuracy"], macro_f1, scores["merged"]["accuracy"],
                  merged_macro_f1, scores["tempeval"]["f1"], float(max(accuracies)),
-                 tuple((float(seconds[int(step)]), float(value)) for step, value in zip(steps, accuracies)),
+                 reached,
                  float(np.sum(scores["pairs"]["confusion_matrix"])) / predict_seconds)
 
 

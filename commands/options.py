@@ -46,6 +46,9 @@ def parse_arguments(words=None):
     command.add_argument("--out", metavar="FILE", default="compare.html",
                          help="HTML file to write (default: %(default)s)")
     arguments = parser.parse_args(words)
+    for name in ("corpus", "bert", "result", "out"):
+        if getattr(arguments, name, None) == "":
+            parser.error(f"--{name}: the name is empty; give a path, or . for the current folder")
     if getattr(arguments, "seeds", None) and (
             arguments.seed is not None or any(text.split("=")[0] == "seed" for text in arguments.assignments)):
         parser.error("--seeds N sets the seed of each run; leave out --seed and --set seed=...")

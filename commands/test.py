@@ -4,9 +4,11 @@ import time
 from commands.common import read_inputs_of_model
 from evaluation import headline, predictions, provenance, report, results, system_xml
 from inputs import reading
+from settings import Settings
 from support import files, paths
 from support.console import say
 from training import checkpoints, runs
+from training.outcome import one_label
 
 
 def test(arguments):
@@ -62,6 +64,9 @@ def present(arguments, result, corpus, record, scores, log_probabilities):
         system_xml.write_system_xml(written[-1], documents, table, with_text=True)
     say("")
     say(headline.as_text(head))
+    remark = one_label(table.predicted, "test examples", Settings(**record["test"]["settings"]))
+    if remark:
+        say(remark)
     say("")
     for path in written:
         say(f"-> {path}")

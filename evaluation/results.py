@@ -10,7 +10,7 @@ from inputs.labels import LABELS, MERGED_LABELS, merge
 from settings import RANGES, Settings
 from support import files
 from support.errors import InputError
-from support.schema import either, flag, listed, mapped, number, read_json, record, text
+from support.schema import either, flag, listed, mapped, number, read_json, record, shown, text
 
 
 def predictions_tsv(examples, log_probabilities, predicted=None):
@@ -74,13 +74,23 @@ def setting_schema(key, default):
 # Settings of earlier versions have values of these kinds.
 SETTINGS = record({key: setting_schema(key, default) for key, default in Settings()._asdict().items()},
                   either(text, flag, number(), listed(number())))
+
+
+def file_name(value):
+    """The name of a file in a folder that is known; anything that leads elsewhere is refused."""
+    text(value)
+    if value in ("", ".", "..") or any(character in value for character in "/\\\0"):
+        raise ValueError(f"{shown(value)} is not a file name")
+
+
 TEXTS, VERSIONS = mapped(text), mapped(either(text, number(0)))
 RUN = record({
     "recipe": text, "settings": SETTINGS, "corpus": TEXTS, "bert": TEXTS, "model": TEXTS, "versions": VERSIONS,
     "train": record({"started": text, "ended": text, "seconds": number(0), "reason": text, "step": number(0, whole=True),
                      "best_step": number(0, whole=True), "best_score": number()}),
     "test": record({"recipe": text, "settings": SETTINGS, "ended": text, "seconds": number(0), "predict_seconds": number(0),
-                    "corpus": TEXTS, "bert": TEXTS, "versions": VERSIONS})})
+                    "corpus": TEXTS, "bert": TEXTS, "versions": VERSIONS, "remarks": listed(text),
+                    "files": mapped(listed(file_name))})})
 
 
 ENDING = {"reason", "step", "best_step", "best_score"}  # told together, once a training has ended

@@ -141,10 +141,15 @@ def bert_of_model(result, record, settings, folder=None):
         bert = Bert(None, config, vocab, {}, not pretrained.is_cased(vocab) if told is None else told == "true")
         where = [result.vocab, result.bert_config]
     else:
-        raise InputError(f"{result.checkpoints} holds no vocab.txt and bert_config.json, as that of a model trained here does; "
-                         "name the folder of the BERT that the model was made from with --bert DIR.")
+        raise without_bert(result)
     check_bert_of_model(result, record, settings, bert, where)
     return bert
+
+
+def without_bert(result):
+    """The InputError for a model whose BERT is not known."""
+    return InputError(f"{result.checkpoints} holds no vocab.txt and bert_config.json, as that of a model trained here does; "
+                      "name the folder of the BERT that the model was made from with --bert DIR.")
 
 
 def has_bert(result):

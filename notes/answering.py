@@ -13,6 +13,7 @@ from evaluation import results, system_xml
 from inputs import section_times
 from inputs.labels import LABELS
 from notes import brat, candidates, consistency, timeline_page
+from support import html_page
 from support.console import Progress, say
 from support.errors import InputError
 from support.files import check_writable, write_atomically
@@ -151,6 +152,9 @@ def predict_files(names, out, result, load, kind=candidates.ALL, consistent=Fals
     notes = [read_file(name, target, kind) for name, target in zip(names, targets)]
     total = sum(len(note.examples()) for note in notes)
     check_writable(out)
+    for name, note in zip(names, notes):
+        if not note.wanted():
+            say(f"{name}: {nothing_to_type(note)}")
     classifier = load()
     say(f"{counted(len(notes), 'note')}, {counted(total, 'TLINK')} without a type")
     began = time.time()
@@ -200,6 +204,10 @@ def output_names(names, out):
         if os.path.isdir(name):
             raise InputError(f"{name} is a folder; name the notes in it: {os.path.join(name, '*.xml')}")
         document = one_line(os.path.splitext(os.path.basename(name))[0])
+        try:
+            document.encode("utf-8")
+        except UnicodeEncodeError:
+            raise InputError(f"{name}: the name is not UTF-8, and tables name the note by it; rename the file.") from None
         if document in chosen:
             raise InputError(f"{name} and {chosen[document]} have the same name, so one would overwrite the other in {out}; "
                              "give them to two commands with two --out folders.")
@@ -217,6 +225,16 @@ def is_within(path, folder):
     """Whether a path is a folder or leads into it."""
     path, folder = (os.path.join(os.path.realpath(each), "") for each in (path, folder))
     return path.startswith(folder)
+
+
+def nothing_to_type(note):
+    """Why a note has no link to type, and what to do, in words."""
+    if note.whole.tlinks:
+        return "all of its TLINKs have a type, which they keep; empty the types (type=\"\") of those to predict"
+    if not any(mention.tag == "EVENT" for mention in note.whole.mentions):
+        return "no EVENT is marked in it, so there is nothing to link; mark its events and times, or put in the TLINKs to predict"
+    return ("it has no TLINKs, and no candidates for any: no two of its events and times are near each other, or have a place in "
+            "its text, and it has no section times; put in the TLINKs to predict, with empty types")
 
 
 def counted(number, noun):
@@ -247,6 +265,9 @@ def write_answer(out, one, page):
     write_atomically(text, system_xml.system_document(document, types, with_text=True))
     if page:
         write_atomically(timeline, timeline_page.page(document, one.confidences()))
+    elif html_page.is_page(timeline):
+        # Of an earlier call: it would tell other types than the files beside it.
+        os.remove(timeline)
     if one.note.annotated:
         answered = [document.tlinks[number] for number in one.note.wanted()]
         relations, left_out = brat.with_relations(one.note.annotated, answered)

@@ -33,7 +33,7 @@ class CorpusFolder:
     """A corpus in the i2b2 2012 layout. Everything written here holds text of notes or is made from it."""
 
     def __init__(self, root):
-        self.root = os.path.abspath(root)
+        self.root = absolute(root)
         self.train_xml = os.path.join(self.root, TRAIN_XML)
         self.test_xml = os.path.join(self.root, TEST_XML)
         self.train_tsv = os.path.join(self.root, "train.txt")
@@ -55,7 +55,7 @@ class BC5CDRFolder:
     UNPACKED = os.path.join("CDR_Data", "CDR.Corpus.v010516")
 
     def __init__(self, root):
-        self.root = os.path.abspath(root)
+        self.root = absolute(root)
         self.train_xml = self._xml("CDR_TrainingSet.BioC.xml")
         self.dev_xml = self._xml("CDR_DevelopmentSet.BioC.xml")
         self.test_xml = self._xml("CDR_TestSet.BioC.xml")
@@ -69,12 +69,26 @@ class BC5CDRFolder:
         return unpacked if os.path.exists(unpacked) and not os.path.exists(here) else here
 
 
+def absolute(root):
+    """The absolute path of a folder; InputError for an empty name, which would mean the current folder."""
+    root = os.fspath(root)
+    if not root:
+        raise InputError("the name of a folder is empty (--corpus, --bert, --result or --out); give its path, or . for the current "
+                         "folder.")
+    return os.path.abspath(root)
+
+
 def for_tensorflow(root):
     """The absolute path of a folder with checkpoints; InputError for one that TensorFlow cannot read them from.
 
     It takes the path of a checkpoint for a pattern of names, in which no character can be escaped.
     """
-    path = os.path.abspath(root)
+    path = absolute(root)
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputError(f"{path}: TensorFlow reads no checkpoint from a folder whose path is not UTF-8; rename it, or choose "
+                         "another one.") from None
     if re.search(r"[*?\[]" if os.name == "nt" else r"[*?\[\\]", path):
         raise InputError(f"{path}: TensorFlow reads no checkpoint from a folder with *, ?, [ or \\ in its path; rename it, or "
                          "choose another one.")

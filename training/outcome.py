@@ -1,6 +1,7 @@
 """How a training run ended, and the file that tells it."""
 from typing import NamedTuple
 
+from inputs.labels import LABELS
 from support.console import say
 from support.errors import InputError
 from support.schema import number, one_of, read_json, record
@@ -22,6 +23,23 @@ def nothing_else(value):
 
 OUTCOME = record({"reason": one_of("epochs", "max_steps", "patience"), "step": number(0, whole=True),
                   "best_step": number(0, whole=True), "best_score": number()}, nothing_else, Outcome._fields)
+
+
+def one_label(predicted, what, settings):
+    """A line on a model that answers the same to everything, with what to try; None where it does not.
+
+    Parameters
+    ----------
+    predicted : int [examples], indices into LABELS.
+    what : name of the examples.
+    settings : settings.Settings of the run.
+    """
+    if not len(predicted) or (predicted != predicted[0]).any():
+        return None
+    slower = "" if settings.optimizer == "adamw" else " or optimizer=adamw, whose rate warms up"
+    return (f"note: the best model gives all {len(predicted)} {what} the label {LABELS[predicted[0]]}: it tells nothing apart. "
+            "Mostly the rate is too high or the training too short; try --set "
+            f"learning_rate={settings.learning_rate / 5:g}{slower}, or more steps, with --restart.")
 
 
 def read_outcome(result):

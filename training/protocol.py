@@ -20,11 +20,11 @@ from inputs.labels import LABELS
 from network.runtime import tf
 from support import files, interrupts
 from support.arrays import read_arrays, write_arrays
-from support.console import Progress
+from support.console import Progress, say
 from support.errors import InputError, Interrupted
 from training import checkpoints
 from training.curves import CurvesWriter
-from training.outcome import Outcome
+from training.outcome import Outcome, one_label
 
 NEVER = -1.0  # the best score before there is one
 UNKNOWN = -1.0  # the accuracy of a batch that no training step has reported
@@ -90,6 +90,7 @@ class TrainingProtocol(tf.train.SessionRunHook):
         self.continues = state is not None
         self._machines = machines
         self._held = contextlib.ExitStack()
+        self._one_label = None  # what is told of the best model at the end, where this process has evaluated it
         self.spread = self.agreement = self.outcome = None
 
     def create_state(self):
@@ -157,6 +158,8 @@ class TrainingProtocol(tf.train.SessionRunHook):
         self._save_state(session)
         self._curves.close()
         self._progress.close()
+        if self._one_label:
+            say(self._one_label)
         self.outcome = Outcome(self._end_reason(), self._step, self._best_step, self._best_score)
         files.write_atomically(self._result.outcome, json.dumps(self.outcome._asdict(), indent=1) + "\n")
         self._held.close()
@@ -192,6 +195,7 @@ class TrainingProtocol(tf.train.SessionRunHook):
         self._evaluated_step = self._step
         if improved:
             self._best_score, self._best_step = score, self._step
+            self._one_label = one_label(logits.argmax(axis=1), "dev examples", self._settings)
             checkpoints.save_whole(
                 lambda prefix: self.best_saver.save(session, prefix, write_meta_graph=False, write_state=False),
                 self._result.best)

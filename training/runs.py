@@ -114,9 +114,16 @@ def tell_changes(record, settings):
         say(f"not as the model was trained: {'; '.join(changed)}")
 
 
+FEW_SEEDS = 20  # that are looked for where a model is missing
+
+
 def require_model(result):
     """Raise an InputError that says how to get a model unless the result folder holds one."""
     if not checkpoints.exists(result.best):
+        seeds = [number for number in range(FEW_SEEDS) if checkpoints.exists(result.of_seed(number).best)]
+        if seeds:
+            raise InputError(f"{result.root} holds the models of several seeds, none by itself: name one of them, such as --result "
+                             f"{result.of_seed(seeds[0]).root}; `test --seeds {len(seeds)}` tests them all.")
         raise InputError(f"there is no trained model: {result.best}.index is missing. `python3 run_i2b2.py train` makes it, "
                          "or name the folder of another run with --result DIR. `python3 run_i2b2.py demo` shows both steps now.")
 

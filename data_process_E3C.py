@@ -29,13 +29,13 @@ from defusedxml.ElementTree import ParseError, fromstring
 
 from data_process_i2b2 import (
     MAX_BYTES,
-    MAX_TAGS,
     Document,
     MemoryLimit,
     Mention,
     Split,
     Tlink,
     check_document_names,
+    check_repeated,
     check_size,
     document_name,
     examples,
@@ -154,16 +154,9 @@ def _mentions(path, elements, text, positions):
                 raise InputError(f"{path}: the {tag} with the xmi:id {xmi_id} has no begin and end that lie "
                                  f"in the text. {RESTORE}")
             covered += place[1] - place[0]
-            _check_converted(path, len(mentions), covered)
+            check_repeated(path, len(mentions), covered, RESTORE)
             mentions[xmi_id] = make(element, number, text, *place), element.get(references, "").split()
     return mentions
-
-
-def _check_converted(path, tags, characters):
-    """What is converted must be a file that can be read again; mentions and links may repeat the text without end."""
-    if tags > MAX_TAGS or characters > MAX_BYTES:
-        raise InputError(f"{path}: its mentions and links would make a document of more than {MAX_TAGS} tags or "
-                         f"{MAX_BYTES // 10**6} MB, which none of the corpus is. {RESTORE}")
 
 
 def _place(element, positions):
@@ -207,7 +200,7 @@ def _tlinks(path, owners, links, mentions):
             label, swapped = RELATIONS[link.get("role")]
             first, second = (target, source) if swapped else (source, target)
             characters += len(first.text) + len(second.text)
-            _check_converted(path, len(tlinks), characters)
+            check_repeated(path, len(tlinks), characters, RESTORE)
             tlinks.append(Tlink(f"TL{len(tlinks)}", first.id, first.text, second.id, second.text, label))
     return tlinks, dangling, untyped
 

@@ -42,7 +42,7 @@ MAX_BYTES = 4 * 1000 * 1000
 MAX_TAGS = 100 * 1000
 # Of a document's examples in train.txt. Each holds the whole note, so that 1 MB of XML can ask for gigabytes.
 MAX_TSV_BYTES = 100 * 1000 * 1000
-# Of all documents of a folder in memory, by the estimate of `memory_bytes`. The corpus needs a tenth of it.
+# Of all documents of a folder in memory, by the estimate of `memory_bytes`. A corpus of i2b2's size needs a fifth.
 MAX_FOLDER_BYTES = 400 * 1000 * 1000
 
 GETTING_THE_CORPUS = (
@@ -486,6 +486,23 @@ def check_size(document, path):
         raise InputError(f"{path}: {count:,} TLINKs, each with the whole note of {len(document.text):,} characters, would make "
                          f"{size / 1e6:,.0f} MB of examples; {MAX_TSV_BYTES / 1e6:,.0f} MB are the limit for a document. Nothing "
                          "was written. Divide the note, or take it out of the folder.")
+
+
+def check_repeated(path, tags, characters, remedy):
+    """Raise an `InputError` where mentions or TLINKs made of a file are too many, or repeat too much of its text.
+
+    Of a file that refers to its text by offsets, a few bytes can ask for all of it again and again.
+
+    Parameters
+    ----------
+    path : of the file.
+    tags : how many there are so far.
+    characters : that their texts have together.
+    remedy : what helps.
+    """
+    if tags > MAX_TAGS or characters > MAX_TSV_BYTES:
+        raise InputError(f"{path}: its mentions and links would make more than {MAX_TAGS:,} tags or {MAX_TSV_BYTES // 10**6} MB, "
+                         f"which no annotated note does. {remedy}")
 
 
 def tsv_bytes(document):

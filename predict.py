@@ -103,5 +103,6 @@ class RelationClassifier:
 
 
 if __name__ == "__main__":
-    print(f"This is a module for other programs.\n\n{__doc__}", file=sys.stderr)
-    sys.exit(2)
+    is_asked = sys.argv[1:] in (["-h"], ["--help"])
+    print(f"This is a module for other programs.\n\n{__doc__}", file=sys.stdout if is_asked else sys.stderr)
+    sys.exit(0 if is_asked else 2)

@@ -24,5 +24,5 @@ def demo(arguments):
     head = test(arguments)
     accuracy, always = head.intervals["pairs.accuracy"].value, head.baseline["pairs.accuracy"]
     kind = "synthetic" if is_sample else "test"
-    say(f"The model labels {100 * accuracy:.1f} % of the {kind} TLINKs as they are; always answering {head.commonest}, the commonest "
-        f"label, would get {100 * always:.1f} %: {100 * (accuracy - always):+.1f} points.")
+    say(f"The model labels {100 * accuracy:.1f} % of the {kind} TLINKs as they are; always answering {head.commonest}, the "
+        f"commonest label, would get {100 * always:.1f} %: {100 * (accuracy - always):+.1f} points.")

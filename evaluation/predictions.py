@@ -6,6 +6,7 @@ import numpy as np
 
 from inputs.labels import LABELS, MERGED_LABELS, merge
 from support.errors import InputError
+from support.files import open_regular
 
 COLUMNS = ("document", "tlink", "from_id", "to_id", "gold", "predicted") + tuple(f"p_{label}"
                                                                                  for label in LABELS)
@@ -130,8 +131,8 @@ def read(path):
     InputError : the file is missing or not what `test` writes; the message names the line.
     """
     try:
-        with open(path, encoding="utf-8", newline="\n") as source:
-            lines = source.read().split("\n")
+        with open_regular(path) as source:
+            lines = source.read().decode("utf-8").split("\n")
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}. `python3 run_i2b2.py test` writes "
                          "it.") from error
@@ -154,7 +155,8 @@ def _row(path, number, line):
     try:
         gold, predicted = LABELS.index(cells[4]), LABELS.index(cells[5])
         probabilities = [float(cell) for cell in cells[6:]]
-        if len(probabilities) != len(LABELS) or not np.isfinite(probabilities).all():
+        # A little more than 1 is rounding; NaN fails the comparison.
+        if len(probabilities) != len(LABELS) or not all(0 <= value <= 1.0001 for value in probabilities):
             raise ValueError
     except (ValueError, IndexError):
         raise InputError(f"{path}: line {number} is damaged: expected {len(COLUMNS)} fields, two of them "

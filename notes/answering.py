@@ -8,7 +8,7 @@ from typing import NamedTuple, Optional
 
 import numpy as np
 
-from data_process_i2b2 import Document, examples, one_line, parse_document, read_utf8
+from data_process_i2b2 import Document, check_repeated, examples, one_line, parse_document, read_utf8
 from evaluation import results, system_xml
 from inputs import section_times
 from inputs.labels import LABELS
@@ -107,6 +107,9 @@ def with_candidates(readings, kind, annotated=None):
     whole = readings[1]
     if not whole.tlinks:
         chosen, ids = candidates.pairs(whole, kind), [mention.id for mention in whole.mentions]
+        lengths = {mention.id: len(mention.text) for mention in whole.mentions}
+        characters = sum(lengths.get(end, 0) for pair in chosen for end in (pair.from_id, pair.to_id))
+        check_repeated(whole.name, 0, characters, "Its candidates repeat mentions as long as notes: correct these.")
         readings = [candidates.linked(document, chosen, ids) for document in readings]
     return Note(*readings, annotated)
 

@@ -91,7 +91,7 @@ def settings_of_model(result, record, recipe=None, assignments=(), seed=None):
     unknown = sorted(key for key in recorded if key not in Settings._fields or recorded[key] in FORMER_VALUES.get(key, ()))
     if unknown:
         raise InputError(f"the model in {result.root} was trained by another version of this program, with settings that this "
-                         f"one does not have: {', '.join(unknown)}. Use that version, or train anew.")
+                         f"one does not have: {', '.join(unknown)} (in {result.run}). Use that version, or train anew.")
     try:
         trained = settings_for(recipe, base=Settings(**{key: parse_value(key, text) for key, text in recorded.items()}))
     except InputError as error:

@@ -84,15 +84,18 @@ def for_tensorflow(root):
     It takes the path of a checkpoint for a pattern of names, in which no character can be escaped.
     """
     path = absolute(root)
-    try:
-        path.encode("utf-8")
-    except UnicodeEncodeError:
-        raise InputError(f"{path}: TensorFlow reads no checkpoint from a folder whose path is not UTF-8; rename it, or choose "
-                         "another one.") from None
     if re.search(r"[*?\[]" if os.name == "nt" else r"[*?\[\\]", path):
         raise InputError(f"{path}: TensorFlow reads no checkpoint from a folder with *, ?, [ or \\ in its path; rename it, or "
                          "choose another one.")
     return path
+
+
+def check_utf8(path):
+    """Raise an InputError for a folder that TensorFlow neither reads from nor writes into, for want of a name in UTF-8."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputError(f"{path}: TensorFlow uses no folder whose path is not UTF-8; rename it, or choose another one.") from None
 
 
 class BertFolder:
@@ -100,6 +103,7 @@ class BertFolder:
 
     def __init__(self, root):
         self.root = for_tensorflow(root)
+        check_utf8(self.root)
         self.vocab = os.path.join(self.root, "vocab.txt")
         self.google_config = os.path.join(self.root, "bert_config.json")
         self.google_checkpoint = os.path.join(self.root, "bert_model.ckpt")

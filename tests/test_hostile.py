@@ -24,7 +24,7 @@ from notes import answering, brat, candidates
 from settings import RANGES, Settings, settings_for
 from support import schema
 from support.errors import InputError
-from support.paths import CorpusFolder, ResultFolder
+from support.paths import BertFolder, CorpusFolder, ResultFolder
 from tokenization import load_vocab
 from training import outcome, runs
 
@@ -382,9 +382,11 @@ def quoted(*words):
     return " ".join(shlex.quote(str(word)) for word in command_of(*words))
 
 
-@pytest.mark.parametrize("words", [("scoring.py", "--help"), ("run_i2b2.py", "--help")])
-def test_a_short_command_whose_reader_goes_away_ends_with_141(words):
-    finished = shell(f"{{ sleep 0.3; exec {quoted(*words)}; }} | true; exit ${{PIPESTATUS[0]}}")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", [("data_process_i2b2.py", "--corpus", "{0}"), ("scoring.py", "{0}/" + TRAIN, "{0}/" + TRAIN)])
+def test_a_short_command_whose_reader_goes_away_ends_with_141(words, unbuffered, corpus):
+    line = quoted(*(word.format(corpus) for word in words))
+    finished = shell(f"{{ sleep 0.3; exec {line}; }} | true; exit ${{PIPESTATUS[0]}}", PYTHONUNBUFFERED=unbuffered)
     assert (finished.returncode, finished.stderr) == (141, "")
 
 
@@ -410,8 +412,11 @@ def test_no_character_of_a_message_fails(encoding, tmp_path):
 
 
 def test_a_name_that_cannot_be_used_is_refused():
-    with pytest.raises(InputError, match="not UTF-8"):
-        ResultFolder(os.fsdecode(b"/tmp/caf\xe9"))
+    folder = os.fsdecode(b"/tmp/caf\xe9")
+    for use in (BertFolder, lambda folder: runs.require_model(ResultFolder(folder)),
+                lambda folder: runs.prepare(ResultFolder(folder), {}, False)):
+        with pytest.raises(InputError, match="not UTF-8"):
+            use(folder)
     with pytest.raises(InputError, match="not UTF-8"):
         answering.output_names([os.fsdecode(b"caf\xe9.xml")], "out")
 

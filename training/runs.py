@@ -9,6 +9,7 @@ from settings import Settings, as_text, parse_value, settings_for
 from support import files, locks
 from support.console import say
 from support.errors import InputError, not_written
+from support.paths import check_utf8
 from training import checkpoints
 from training.outcome import read_outcome
 
@@ -119,6 +120,7 @@ FEW_SEEDS = 20  # that are looked for where a model is missing
 
 def require_model(result):
     """Raise an InputError that says how to get a model unless the result folder holds one."""
+    check_utf8(result.root)
     if not checkpoints.exists(result.best):
         seeds = [number for number in range(FEW_SEEDS) if checkpoints.exists(result.of_seed(number).best)]
         if seeds:
@@ -165,6 +167,7 @@ def prepare(result, record, restart):
     ------
     InputError : the folder holds another run.
     """
+    check_utf8(result.root)
     checkpoints.remove_unfinished(result.checkpoints)
     files.remove_leftovers(result.checkpoints)
     files.remove_leftovers(result.root)

@@ -18,7 +18,7 @@ from data_process_i2b2 import Document, Mention, parse_document
 from evaluation import curves, predictions, results
 from fuzz_inputs import RUN, as_json, event_file, limited, write
 from helpers import command_of, run, settings, write_corpus
-from inputs import mentions, reading, sentences
+from inputs import batching, mentions, reading, sentences
 from network.config import load_config
 from notes import answering, brat, candidates
 from settings import RANGES, Settings, settings_for
@@ -257,6 +257,11 @@ def test_the_refusal_gives_the_range(key, value):
     with pytest.raises(InputError) as refusal:
         settings_for("paper", [f"{key}={value}"])
     assert f"from {low} to {high}." in str(refusal.value)
+
+
+def test_no_run_has_more_steps_than_its_counter_can_count():
+    most = settings_for("paper", ["num_epochs=1000000", "batch_size=1"])
+    assert batching.steps_of(33800, most) == (33800, 2 ** 31 - 1)
 
 
 # ------------------------------------------------------------------------------------------------------ what is no file

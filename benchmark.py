@@ -18,7 +18,6 @@ and after every step, a step's share is taken of these two, and the median of th
 import argparse
 import contextlib
 import importlib
-import json
 import math
 import multiprocessing
 import os
@@ -31,7 +30,7 @@ from commands.common import require_libraries
 from commands.options import positive
 from inputs.batching import steps_of
 from settings import RECIPES, Settings, settings_for
-from support import paths
+from support import paths, schema
 from support.console import say
 from support.errors import InputError
 from support.files import to_json, write_atomically
@@ -97,6 +96,14 @@ FIGURES = (
 )
 
 
+# What `--json` writes.
+RECORD = schema.record({
+    "size": schema.one_of(*SIZES), "recipe": schema.text,
+    "settings": schema.record({}, required=("batch_size", "seq_length", "precision")),
+    "machine": schema.record({}, schema.either(schema.text, schema.number()), ("cores", "processor", "tensorflow", "python")),
+    "figures": schema.mapped(schema.number(0))}, required=("size", "recipe", "settings", "machine", "figures"))
+
+
 def main():
     arguments = parse_arguments()
     require_libraries()
@@ -143,6 +150,9 @@ def parse_arguments():
                       help="where the result folders go; what is finished there is not run again (default: %(default)s)")
     race.add_argument("--seeds", metavar="N", type=positive, default=1, help="seeds 0 to N-1 (default: %(default)s)")
     arguments = parser.parse_args()
+    for name in ("corpus", "bert", "result"):
+        if getattr(arguments, name) == "":
+            parser.error(f"--{name}: the name is empty; give a path, or . for the current folder")
     of_one, of_two = ("whole_run", "json", "compare", "steps"), ("corpus", "bert", "result", "seeds")
     for name in of_one if arguments.against else of_two:
         if getattr(arguments, name) != parser.get_default(name):
@@ -256,15 +266,9 @@ def whole_run_note(settings):
 def read_record(path):
     """The record that `--json` wrote; InputError if it is none."""
     try:
-        with open(path, encoding="utf-8") as source:
-            record = json.load(source)
-        describe(record)
-        table(record["figures"])
-    except OSError as error:
-        raise InputError(f"--compare {path}: cannot be read ({error.strerror}); `benchmark.py --json FILE` writes such a file.")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise InputError(f"--compare {path}: not figures of this benchmark; `benchmark.py --json FILE` writes such a file.")
-    return record
+        return schema.read_json(path, RECORD, "these are not figures of this benchmark; `benchmark.py --json FILE` writes them")
+    except FileNotFoundError:
+        raise InputError(f"--compare {path}: there is no such file; `benchmark.py --json FILE` writes one.") from None
 
 
 def describe(record):

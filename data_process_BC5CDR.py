@@ -30,9 +30,9 @@ from xml.etree.ElementTree import TreeBuilder
 
 from defusedxml.ElementTree import DefusedXMLParser, ParseError
 
-from data_process_i2b2 import one_line, to_tsv
+from data_process_i2b2 import one_line, tsv_lines
 from support.errors import InputError
-from support.files import replacing
+from support.files import open_regular, replacing
 from support.main import run_main
 from support.paths import BC5CDRFolder
 
@@ -132,7 +132,7 @@ def read_documents(path):
 
 def _read(path):
     try:
-        with open(path, "rb") as source:
+        with open_regular(path) as source:
             raw = source.read(MAX_BYTES + 1)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}. Check the path and its permissions.") from error
@@ -454,7 +454,7 @@ def process_corpus(corpus, seed=0, negatives="sampled"):
         with contextlib.ExitStack() as stack:
             for _, split, tsv in splits:
                 with open(stack.enter_context(replacing(tsv)), "w", encoding="utf-8", newline="\n") as out:
-                    out.write(to_tsv(split.examples))
+                    out.writelines(tsv_lines(split.examples))
     except OSError as error:
         raise InputError(f"the examples cannot be written into {corpus.root}: {error.strerror}. Check the permissions of the "
                          "folder and the space on the disk.") from error

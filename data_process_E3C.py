@@ -16,7 +16,6 @@ under which licence, and what becomes of what: docs/e3c.md. The part of a docume
 """
 import argparse
 import glob
-import json
 import os
 import re
 from typing import NamedTuple
@@ -26,11 +25,15 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
 from data_process_i2b2 import (
+    MAX_BYTES,
     Document,
+    MemoryLimit,
     Mention,
     Split,
     Tlink,
     check_document_names,
+    check_repeated,
+    check_size,
     document_name,
     examples,
     one_line,
@@ -38,15 +41,17 @@ from data_process_i2b2 import (
     summary,
     xml_names,
 )
+from support import schema
 from support.errors import InputError
-from support.files import for_the_owner, remove_leftovers, temporary_folder, to_json
+from support.files import for_the_owner, open_regular, remove_leftovers, temporary_folder, to_json
 from support.main import run_main
-from support.paths import E3C_RECORD, PROJECT, TEST_XML, TRAIN_XML
+from support.paths import E3C_RECORD, PROJECT, TEST_XML, TRAIN_XML, absolute
 from support.places import check_text
 
 DEFAULT_OUT = os.path.join(PROJECT, "corpus", "E3C")
 SPLIT_NAME = "train_test_split.txt"
 FOLDERS = {"train": TRAIN_XML, "test": TEST_XML}
+CONVERSION = schema.record({split: schema.listed(schema.text) for split in FOLDERS}, required=FOLDERS)  # of E3C.json
 
 GETTING_E3C = ("E3C_DIR is the folder of E3C's release 2.0.0 that holds "
                "data_annotation/LANGUAGE/layer1/*.xml; docs/e3c.md says where it is had.")
@@ -95,8 +100,8 @@ def read_xmi(path):
     ------
     InputError
         If the file cannot be read, is not well-formed, has a document type declaration (nothing of it is
-        expanded or fetched), exceeds data_process_i2b2.MAX_BYTES, is not XMI with one text, or has an EVENT or
-        TIMEX3 without an id of its own or a place in that text. No message holds text of the note.
+        expanded or fetched), exceeds data_process_i2b2.MAX_BYTES, as it is or converted, is not XMI with one text,
+        or has an EVENT or TIMEX3 without an id of its own or a place in that text. No message holds text of the note.
     """
     path = os.fspath(path)
     elements = list(_parse(path))
@@ -109,7 +114,7 @@ def read_xmi(path):
     links = {element.get(_ID): element for element in elements
              if element.tag in (_CUSTOM + "EVENTTLINKLink", _CUSTOM + "TIMEX3TimexLinkLink")}
     mentions = {xmi_id: mention for xmi_id, (mention, _) in owners.items()}
-    tlinks, dangling, untyped = _tlinks(owners.values(), links, mentions)
+    tlinks, dangling, untyped = _tlinks(path, owners.values(), links, mentions)
     name = document_name(path)
     return Converted(Document(name, text, tuple(mentions.values()), tuple(tlinks)), dangling, untyped)
 
@@ -136,7 +141,7 @@ def _parse(path):
 
 def _mentions(path, elements, text, positions):
     """{xmi:id: (Mention, the xmi:ids of the links it owns)}: the EVENTs, then the TIMEX3s."""
-    mentions = {}
+    mentions, covered = {}, 0
     for tag, make, references in (("EVENT", _event, "TLINK"), ("TIMEX3", _timex3, "timexLink")):
         for number, element in enumerate(element for element in elements if element.tag == _CUSTOM + tag):
             xmi_id = element.get(_ID)
@@ -146,6 +151,8 @@ def _mentions(path, elements, text, positions):
             if place is None:
                 raise InputError(f"{path}: the {tag} with the xmi:id {xmi_id} has no begin and end that lie "
                                  f"in the text. {RESTORE}")
+            covered += place[1] - place[0]
+            check_repeated(path, len(mentions), covered, RESTORE)
             mentions[xmi_id] = make(element, number, text, *place), element.get(references, "").split()
     return mentions
 
@@ -178,9 +185,9 @@ def _mention(tag, identifier, text, start, end, **others):
     return Mention(tag, identifier, start, end, covered, others["type"], attributes)
 
 
-def _tlinks(owners, links, mentions):
+def _tlinks(path, owners, links, mentions):
     """The TLINKs of (Mention, xmi:ids of its links) pairs, and how many links are dangling and untyped."""
-    tlinks, dangling, untyped = [], 0, 0
+    tlinks, dangling, untyped, characters = [], 0, 0, 0
     for source, link in ((mention, links.get(xmi_id)) for mention, xmi_ids in owners for xmi_id in xmi_ids):
         target = None if link is None else mentions.get(link.get("target"))
         if target is None:
@@ -190,6 +197,8 @@ def _tlinks(owners, links, mentions):
         else:
             label, swapped = RELATIONS[link.get("role")]
             first, second = (target, source) if swapped else (source, target)
+            characters += len(first.text) + len(second.text)
+            check_repeated(path, len(tlinks), characters, RESTORE)
             tlinks.append(Tlink(f"TL{len(tlinks)}", first.id, first.text, second.id, second.text, label))
     return tlinks, dangling, untyped
 
@@ -291,15 +300,16 @@ def training_documents(e3c, path=None):
                              "--split FILE.")
         path = found[0]
     try:
-        with open(path, encoding="utf-8-sig") as source:
-            names = set(re.findall(r"\b[A-Z]{2}[0-9]{3,}\b", source.read()))
+        with open_regular(path) as source:
+            text = source.read(MAX_BYTES + 1).decode("utf-8-sig")
+        names = set(re.findall(r"\b[A-Z]{2}[0-9]{3,}\b", text))
     except OSError as error:
         raise InputError(f"the split file {path} cannot be read: {error.strerror}. Name another with "
                          "--split FILE.") from error
     except UnicodeDecodeError:
         raise InputError(f"the split file {path} is not a text in UTF-8. Name another with "
                          "--split FILE.") from None
-    if not names:
+    if not names or len(text) > MAX_BYTES:
         raise InputError(f"the split file {path} names no document, such as EN100017. Name E3C's "
                          f"{SPLIT_NAME} with --split FILE.")
     return names
@@ -317,13 +327,16 @@ def convert(e3c, out, languages=("English",), split_path=None):
         If a folder, a language, the split file or a document is missing or unusable, or `out` cannot be
         written or holds what no conversion wrote.
     """
-    e3c, out = os.fspath(e3c), os.path.realpath(os.fspath(out))
+    e3c, out = os.fspath(e3c), os.path.realpath(absolute(out))
     sources = chosen_folders(e3c, languages)
     files = layer1_files(sources.values())
     training = training_documents(e3c, split_path)
     check_text(out, "--out")
     check_replaceable(out)
-    converted = {name: read_xmi(path) for name, path in files.items()}
+    converted, memory = {}, MemoryLimit(e3c)
+    for name, path in files.items():
+        converted[name] = read_xmi(path)
+        check_size(memory.add(converted[name].document), path)
     splits = {"train": [one for name, one in converted.items() if name in training],
               "test": [one for name, one in converted.items() if name not in training]}
     record = {"corpus": "E3C layer 1, converted", "languages": list(sources)}
@@ -377,12 +390,12 @@ def check_replaceable(out):
 
 def _recorded(out):
     """The documents that an earlier conversion wrote into `out`, as paths in it; none without its record."""
+    path = os.path.join(out, E3C_RECORD)
     try:
-        with open(os.path.join(out, E3C_RECORD), encoding="utf-8") as source:
-            record = json.load(source)
-        return {os.path.join(FOLDERS[split], f"{name}.xml") for split in FOLDERS for name in record[split]}
-    except (OSError, ValueError, KeyError, TypeError):
+        record = schema.read_json(path, CONVERSION, f"move {out} away, or name another folder with --out DIR")
+    except FileNotFoundError:
         return set()
+    return {os.path.join(FOLDERS[split], f"{name}.xml") for split in FOLDERS for name in record[split]}
 
 
 def replace_folder(out, contents, folders):

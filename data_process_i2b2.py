@@ -19,6 +19,8 @@ Each line is guid <TAB> target <TAB> context <TAB> label. A document of the corp
 import argparse
 import os
 import re
+import shlex
+import sys
 from collections import Counter
 from typing import NamedTuple, Optional
 
@@ -29,7 +31,7 @@ from inputs import profile
 from inputs.labels import LABELS
 from support import paths, places
 from support.errors import InputError
-from support.files import remove_leftovers, replacing
+from support.files import free_bytes, open_regular, remove_leftovers, replacing
 from support.main import run_main
 
 MENTION_TAGS = ("EVENT", "TIMEX3", "SECTIME")
@@ -39,6 +41,10 @@ TLINK_ATTRIBUTES = ("fromID", "fromText", "toID", "toText", "type")
 # file costs.
 MAX_BYTES = 4 * 1000 * 1000
 MAX_TAGS = 100 * 1000
+# Of a document's examples in train.txt. Each holds the whole note, so that 1 MB of XML can ask for gigabytes.
+MAX_TSV_BYTES = 100 * 1000 * 1000
+# Of all documents of a folder in memory, by the estimate of `memory_bytes`. A corpus of i2b2's size needs a fifth.
+MAX_FOLDER_BYTES = 400 * 1000 * 1000
 
 GETTING_THE_CORPUS = (
     "The corpus is licensed: ask the n2c2 / DBMI data portal for \"2012 Temporal Relations\" and unpack "
@@ -193,7 +199,7 @@ def has_stray_ampersand(source):
 def read_bytes(path, remedy):
     """The content of a corpus' file; InputError, with this remedy, if it cannot be read or exceeds `MAX_BYTES`."""
     try:
-        with open(path, "rb") as source:
+        with open_regular(path) as source:
             raw = source.read(MAX_BYTES + 1)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}. Check the path and its "
@@ -281,7 +287,7 @@ class _Content:
             self._pieces.append(piece)
 
     def end(self, _):
-        if self._open[1:] == ["TEXT"]:
+        if len(self._open) == 2 and self._open[1] == "TEXT":
             self.text = "".join(self._pieces)
         self._open.pop()
 
@@ -341,7 +347,33 @@ def read_folder(folder, entities="upstream"):
                          f"{remedy(folder)}") from error
     if not names:
         raise InputError(f"the folder {folder} holds no XML file. {remedy(folder)}")
-    return [read_document(os.path.join(folder, name), entities) for name in names]
+    memory = MemoryLimit(folder)
+    return [memory.add(read_document(os.path.join(folder, name), entities)) for name in names]
+
+
+class MemoryLimit:
+    """Adds up what the documents of a folder take in memory; InputError once it is more than `MAX_FOLDER_BYTES`."""
+
+    def __init__(self, folder):
+        self._folder, self._total = folder, 0
+
+    def add(self, document):
+        """Count a document, and return it."""
+        self._total += memory_bytes(document)
+        if self._total > MAX_FOLDER_BYTES:
+            raise InputError(f"{self._folder}: its documents up to {document.name} need more than {MAX_FOLDER_BYTES // 10**6} MB "
+                             "of memory, many times what the corpus needs. Take out what does not belong to it, or divide it "
+                             "into several corpus folders.")
+        return document
+
+
+def memory_bytes(document):
+    """About how many bytes a document and its examples take in memory, rather too many than too few."""
+    attributes = sum(len(mention.attributes) for mention in document.mentions)
+    # The text, and the examples' context, which they share; then Python's objects for each tag and example.
+    return (2 * sys.getsizeof(document.text) + 600 * len(document.mentions) + 150 * attributes + 1200 * len(document.tlinks)
+            + sum(len(value) for mention in document.mentions for value in mention.attributes.values())
+            + 2 * sum(len(part) for tlink in document.tlinks for part in tlink))
 
 
 def remedy(folder):
@@ -454,9 +486,47 @@ def one_line(text):
 
 
 def read_split(folder, entities="upstream"):
-    """Read a folder's documents and make their examples; returns `Split`, raises `InputError`."""
+    """Read a folder's documents and make their examples; returns `Split`, raises `InputError`, see `check_size` too."""
     documents = read_folder(folder, entities)
-    return Split(documents, [example for document in documents for example in examples(document)])
+    made = []
+    for document in documents:
+        check_size(document, os.path.join(folder, f"{document.name}.xml"))
+        made += examples(document)
+    return Split(documents, made)
+
+
+def check_size(document, path):
+    """Raise an `InputError` where the examples of the document in a file would take more than `MAX_TSV_BYTES`."""
+    size = tsv_bytes(document)
+    if size > MAX_TSV_BYTES:
+        count = sum(1 for tlink in document.tlinks if tlink.type)
+        raise InputError(f"{path}: {count:,} TLINKs, each with the whole note of {len(document.text):,} characters, would make "
+                         f"{size / 1e6:,.0f} MB of examples; {MAX_TSV_BYTES / 1e6:,.0f} MB are the limit for a document. Nothing "
+                         "was written. Divide the note, or take it out of the folder.")
+
+
+def check_repeated(path, tags, characters, remedy):
+    """Raise an `InputError` where mentions or TLINKs made of a file are too many, or repeat too much of its text.
+
+    Of a file that refers to its text by offsets, a few bytes can ask for all of it again and again.
+
+    Parameters
+    ----------
+    path : of the file.
+    tags : how many there are so far.
+    characters : that their texts have together.
+    remedy : what helps.
+    """
+    if tags > MAX_TAGS or characters > MAX_TSV_BYTES:
+        raise InputError(f"{path}: its mentions and links would make more than {MAX_TAGS:,} tags or {MAX_TSV_BYTES // 10**6} MB, "
+                         f"which no annotated note does. {remedy}")
+
+
+def tsv_bytes(document):
+    """About how many bytes the examples of a document take in train.txt, found without making them."""
+    note = len(document.text.strip().encode("utf-8"))
+    return sum(note + len(document.name) + len(tlink.id) + len(tlink.from_text) + len(tlink.to_text) + 20
+               for tlink in document.tlinks if tlink.type)
 
 
 def summary(name, split):
@@ -468,9 +538,15 @@ def summary(name, split):
             f"out (no type); {per_label}")
 
 
+def tsv_lines(rows):
+    """The lines of `train.txt`, one after the other: guid, target, context, label; together they may be far larger than memory."""
+    for row in rows:
+        yield f"{row.guid}\t{row.target}\t{row.context}\t{row.label}\n"
+
+
 def to_tsv(rows):
-    """Examples as the text of `train.txt`: guid, target, context, label, one line each."""
-    return "".join(f"{row.guid}\t{row.target}\t{row.context}\t{row.label}\n" for row in rows)
+    """A few examples as the text of `train.txt`."""
+    return "".join(tsv_lines(rows))
 
 
 # ------------------------------------------------------------------------------------------- the whole corpus
@@ -483,7 +559,25 @@ def check_corpus_folder(corpus):
                          "2012-08-23.test-data.groundtruth.tar.gz; unpack that archive in the corpus folder, or leave test_gold "
                          "out.")
     if missing:
+        archives = archives_in(corpus.root)
+        if archives:
+            raise InputError(f"{missing[0]} does not exist, but the archive {os.path.join(corpus.root, archives[0])} does. Unpack "
+                             f"it: {unpacking(corpus.root, archives[0])}")
         raise InputError(f"the corpus folder {missing[0]} does not exist. {remedy(missing[0])}")
+
+
+def archives_in(folder):
+    """The names of the archives in a folder, sorted; none where it cannot be listed."""
+    try:
+        return sorted(name for name in os.listdir(folder) if name.lower().endswith((".tar.gz", ".tgz", ".tar", ".zip")))
+    except OSError:
+        return []
+
+
+def unpacking(folder, archive):
+    """The command that unpacks an archive of a folder where it is."""
+    program = "unzip {0} -d {1}" if archive.lower().endswith(".zip") else "tar -xf {0} -C {1}"
+    return program.format(shlex.quote(os.path.join(folder, archive)), shlex.quote(folder))
 
 
 def process_corpus(corpus, entities="upstream"):
@@ -502,12 +596,16 @@ def process_corpus(corpus, entities="upstream"):
     places.check_text(corpus.root, "--corpus")
     remove_leftovers(corpus.root, (os.path.basename(corpus.train_tsv), os.path.basename(corpus.test_tsv)))
     train, test = read_split(corpus.train_xml, entities), read_split(corpus.test_xml, entities)
+    size, free = sum(map(tsv_bytes, train.documents + test.documents)), free_bytes(corpus.root)
+    if size > free:
+        raise InputError(f"{corpus.root}: train.txt and test.txt would take {size / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are "
+                         "free on that disk. Make room, or move the corpus to another disk.")
     try:
         # Both are complete on the disk before either takes its place.
         with replacing(corpus.train_tsv, private=True) as train_part, replacing(corpus.test_tsv, private=True) as test_part:
             for part, split in ((train_part, train), (test_part, test)):
                 with open(part, "w", encoding="utf-8", newline="\n") as out:
-                    out.write(to_tsv(split.examples))
+                    out.writelines(tsv_lines(split.examples))
     except OSError as error:
         raise InputError(f"{corpus.train_tsv} and {corpus.test_tsv} cannot be written: {error.strerror}. Check the "
                          "permissions of the folder and the space on the disk.") from error

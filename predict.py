@@ -5,8 +5,10 @@
     for relation in classifier.relations(open("note.xml", encoding="utf-8").read()):
         print(relation.from_text, relation.type, relation.to_text, relation.confidence)
 
-`python3 run_i2b2.py predict` does it for files (see `notes`).
+`python3 run_i2b2.py predict NOTE ... --out DIR` does it for files (see `notes`).
 """
+import sys
+
 import numpy as np
 
 import text_model
@@ -102,3 +104,9 @@ class RelationClassifier:
         logits = [self._graph.logits(self.session, batches.at(number)) for number in range(len(batches))]
         logits = checkpoints.check_finite(np.concatenate(logits), self._model)
         return text_model.log_probabilities(in_order(logits, batches.rows)[where])
+
+
+if __name__ == "__main__":
+    is_asked = sys.argv[1:] in (["-h"], ["--help"])
+    print(f"This is a module for other programs.\n\n{__doc__}", file=sys.stdout if is_asked else sys.stderr)
+    sys.exit(0 if is_asked else 2)

@@ -64,11 +64,15 @@ CHOICES = {"do_lower_case": ("auto", "true", "false"), "markers": ("none", "inse
            "optimizer": ("adam", "adamw"), "selection": ("upstream", "accuracy", "macro_f1"),
            "test_gold": ("merged", "unmerged"), "negatives": ("sampled", "all"), "precision": ("float32", "bfloat16"),
            "xla": ("auto", "on", "off")}
-MINIMUM = {"keep_prob": 1e-6, "clip": 1e-9, "learning_rate": 0.0, "warmup": 0.0, "weight_decay": 0.0, "head_rate": 0.0,
-           "save_every_minutes": 0.0, "max_steps": 0, "threads": 0, "devices": 0, "seed": 0, "seq_length": 5, "context": 0,
-           "evaluate_every": 0, "patience": 0, "smoothing": 0.0}
+# Smallest and largest values, far beyond what makes sense: a slip of the hand is told, not computed for days.
+RANGES = {"seq_length": (5, 8192), "context": (0, 8192), "marker_layers": (1, 100), "num_filters": (1, 10 ** 4),
+          "filter_sizes": (1, 512), "hidden_dim": (1, 10 ** 5), "keep_prob": (1e-6, 1.0), "learning_rate": (0.0, 10.0),
+          "head_rate": (0.0, 1e4), "warmup": (0.0, 1.0), "weight_decay": (0.0, 10.0), "smoothing": (0.0, 1.0),
+          "clip": (1e-9, 1e9), "num_epochs": (1, 10 ** 6), "batch_size": (1, 10 ** 4), "eval_batch_size": (1, 10 ** 5),
+          "evaluate_every": (0, 10 ** 9), "patience": (0, 10 ** 9), "max_steps": (0, 10 ** 9),
+          "save_every_minutes": (0.0, 1e5), "threads": (0, 10 ** 4), "devices": (0, 10 ** 4), "seed": (0, 2 ** 31 - 1)}
 SHORTEST_WINDOWS = 9  # [CLS], two pieces, each with its [SEP], and four markers
-MAXIMUM = {"smoothing": 1.0, "keep_prob": 1.0, "warmup": 1.0, "seed": 2 ** 31 - 1}
+MOST_WIDTHS = 20  # of the convolutions
 
 
 def settings_for(recipe, assignments=(), seed=None, base=None, recipes=RECIPES):
@@ -141,11 +145,21 @@ def parse_value(key, text):
     if key == "dev":
         return check_dev(text, value)
     if type(default) in (int, float):
-        low, high = MINIMUM.get(key, 1), MAXIMUM.get(key, float("inf"))
-        if not low <= value <= high or value == float("inf"):
-            raise InputError(f"--set {key}={text}: expected a value of at least {low}"
-                             + (f" and at most {high}." if high < float("inf") else "."))
+        check_range(key, text, value)
+    if key == "filter_sizes":
+        for width in value:
+            check_range(key, text, width)
+        if len(value) > MOST_WIDTHS:
+            raise InputError(f"--set {key}={text}: expected at most {MOST_WIDTHS} widths.")
     return value
+
+
+def check_range(key, text, value):
+    """Raise an InputError, which gives the range, unless a number is in that of its setting."""
+    low, high = RANGES[key]
+    # NaN fails the comparison.
+    if not low <= value <= high:
+        raise InputError(f"--set {key}={text}: expected {EXPECTED[type(low)]} from {low} to {high}.")
 
 
 def check_dev(text, value):
@@ -178,14 +192,25 @@ def parse_bool(text):
     return BOOLEANS[text.lower()]
 
 
+def parse_whole(text):
+    """A whole number; one beyond every range also as 1e400, so that the message is on its size and not its form."""
+    try:
+        return int(text)
+    except ValueError:
+        value = float(text)
+        if abs(value) <= max(high for _, high in RANGES.values()):
+            raise
+        return value
+
+
 def parse_widths(text):
-    """Comma-separated positive whole numbers."""
-    widths = tuple(int(item) for item in text.split(","))
-    if min(widths) < 1 or len(set(widths)) < len(widths):
+    """Different whole numbers, separated by commas."""
+    widths = tuple(parse_whole(item) for item in text.split(","))
+    if len(set(widths)) < len(widths):
         raise ValueError(text)
     return widths
 
 
-PARSERS = {int: int, float: float, bool: parse_bool, str: str, tuple: parse_widths}
+PARSERS = {int: parse_whole, float: float, bool: parse_bool, str: str, tuple: parse_widths}
 EXPECTED = {int: "a whole number", float: "a number", bool: "true or false", str: "a word",
             tuple: "different whole numbers separated by commas"}

@@ -5,7 +5,6 @@ machine whose speed drifts treats both alike. What is finished in the folder alr
 """
 import contextlib
 import functools
-import json
 import os
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from scoring import format_table
 from support import paths
 from support.console import say
 from support.errors import InputError, Interrupted
+from support.schema import listed, number, read_json, record
 from training import runs
 from training.outcome import read_outcome
 
@@ -122,21 +122,46 @@ def command(name, options):
         raise InputError(f"`run_i2b2.py {name}` ended with status {status} (see above); the same command goes on from there.")
 
 
+SHARE = number(0, 1)
+AVERAGED = record({"f1": SHARE}, required=("f1",))
+
+
+def matrix(value):
+    """The schema of a confusion matrix."""
+    listed(listed(number(0, whole=True)))(value)
+    if not value or any(len(row) != len(value) for row in value):
+        raise ValueError("it is not a square matrix")
+
+
+PAIRS = record({"accuracy": SHARE, "confusion_matrix": matrix}, required=("accuracy", "confusion_matrix"))
+SCORES = record({"pairs": PAIRS, "merged": PAIRS, "tempeval": AVERAGED}, required=("pairs", "merged", "tempeval"))
+
+
 def read(result):
     """The Racer of a run that was trained and tested."""
-    with open(result.scores_json, encoding="utf-8") as source:
-        scores = json.load(source)
-    record = results.read_run(result)
+    remedy = f"remove {result.root}, and the same command trains and tests it anew"
+    try:
+        scores = read_json(result.scores_json, SCORES, remedy)
+    except FileNotFoundError:
+        raise InputError(f"{result.scores_json} is missing; {remedy}.") from None
+    run = results.read_run(result)
+    predict_seconds = run.get("test", {}).get("predict_seconds", 0)
+    if not predict_seconds:
+        raise InputError(f"{result.run} does not tell how long the test took; {remedy}.")
     macro_f1, merged_macro_f1 = (float(metrics.macro_f1(np.array(scores[scheme]["confusion_matrix"])))
                                  for scheme in ("pairs", "merged"))
     curves = read_curves(result.tensorboard)
-    seconds = training_seconds(curves["training"]["examples_per_second"],
-                               runs.settings_of_model(result, record).batch_size)
-    steps, accuracies = curves["validation"]["accuracy"]
+    try:
+        seconds = training_seconds(curves["training"]["examples_per_second"],
+                                   runs.settings_of_model(result, run).batch_size)
+        steps, accuracies = curves["validation"]["accuracy"]
+        reached = tuple((float(seconds[int(step)]), float(value)) for step, value in zip(steps, accuracies))
+    except KeyError:
+        raise InputError(f"{result.tensorboard}: its event files lack curves or parts of them; {remedy}.") from None
     return Racer(scores["pairs"]["accuracy"], macro_f1, scores["merged"]["accuracy"],
                  merged_macro_f1, scores["tempeval"]["f1"], float(max(accuracies)),
-                 tuple((float(seconds[int(step)]), float(value)) for step, value in zip(steps, accuracies)),
-                 float(np.sum(scores["pairs"]["confusion_matrix"])) / record["test"]["predict_seconds"])
+                 reached,
+                 float(np.sum(scores["pairs"]["confusion_matrix"])) / predict_seconds)
 
 
 def training_seconds(speeds, batch_size):

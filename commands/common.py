@@ -1,6 +1,7 @@
 """What several commands begin with: the libraries, corpus and BERT, the record of a run."""
 import argparse
 import importlib.util
+import os
 import sys
 
 from inputs import identity, reading
@@ -39,6 +40,8 @@ def read_inputs(arguments, settings, write=True):
 def read_inputs_of_model(arguments, settings, result, record):
     """`read_inputs` for a trained model, whose BERT is that of its result folder unless the user names it."""
     own = arguments.bert is None and reading.has_bert(result)
+    if arguments.bert is None and not own and not os.path.isdir(paths.default_bert()):
+        raise reading.without_bert(result)
     bert_folder = None if own else paths.BertFolder(arguments.bert or paths.default_bert())
     return read_both(arguments, bert_folder, settings, True,
                      lambda: reading.bert_of_model(result, record, settings, bert_folder))

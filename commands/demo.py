@@ -13,22 +13,31 @@ from support.errors import InputError
 
 def demo(arguments):
     """Train and test on the sample corpus, with a toy BERT made for it."""
-    say("This is a toy: a tiny BERT with random weights, trained for a minute or two on synthetic notes. "
-        "It shows that everything works; its scores say nothing about real notes.")
+    is_sample = os.path.realpath(arguments.corpus) == os.path.realpath(paths.SAMPLE_CORPUS)
+    if is_sample and arguments.bert is None:
+        say("This is a toy: a tiny BERT with random weights, trained for a minute or two on synthetic notes. "
+            "It shows that everything works; its scores say nothing about real notes.")
+    else:
+        say(f"The recipe {arguments.recipe} is made for the toy BERT and the synthetic notes of the sample corpus; `train` and "
+            "`test` are for other data.")
     if arguments.bert is None:
         arguments.bert = toy_bert()
         say(f"tiny BERT -> {arguments.bert}")
     train(arguments)
     head = test(arguments)
-    say(sentence(head))
+    say(sentence(head, "synthetic" if is_sample else "test"))
 
 
-def sentence(head):
-    """How good the toy is, by the labels that its gold has; `head` is a headline.Headline."""
+def sentence(head, notes):
+    """How good the model is, by the labels that its gold has.
+
+    head : headline.Headline
+    notes : which TLINKs they are, "synthetic" or "test".
+    """
     group = head.scores[0].group
     score, labels = {EIGHT: ("pairs.accuracy", "eight"), THREE: ("merged.accuracy", "three")}[group]
     accuracy, always = head.intervals[score].value, head.baseline[score]
-    return (f"Of {labels} labels, the toy gives {100 * accuracy:.1f} % of the synthetic TLINKs the right one; always answering "
+    return (f"Of {labels} labels, the model gives {100 * accuracy:.1f} % of the {notes} TLINKs the right one; always answering "
             f"{head.answers[group]} would get {100 * always:.1f} %: {100 * (accuracy - always):+.1f} points.")
 
 

@@ -52,6 +52,9 @@ def parse_arguments(words=None, task=I2B2):
     command.add_argument("--out", metavar="FILE", default="compare.html",
                          help="HTML file to write (default: %(default)s)")
     arguments = parser.parse_args(words)
+    for name in ("corpus", "bert", "result", "out"):
+        if getattr(arguments, name, None) == "":
+            parser.error(f"--{name}: the name is empty; give a path, or . for the current folder")
     arguments.task = task
     if getattr(arguments, "seeds", None) and (
             arguments.seed is not None or any(text.split("=")[0] == "seed" for text in arguments.assignments)):

@@ -4,9 +4,11 @@ import time
 from commands.common import read_inputs_of_model, result_folder
 from evaluation import headline, predictions, provenance, report_parts, results
 from inputs import reading
+from settings import Settings
 from support import files, places
 from support.console import say
 from training import checkpoints, runs
+from training.outcome import one_label
 
 
 def test(arguments):
@@ -81,6 +83,9 @@ def present(arguments, result, run, corpus, record, table, scores):
         written = [result.report, result.figures] + task.write_documents(result, corpus, table, arguments.with_text, names)
     say("")
     say(headline.as_text(head))
+    remark = one_label(table.predicted, "test examples", Settings(**record["test"]["settings"]), corpus.labels)
+    if remark:
+        say(remark)
     say("")
     for path in written:
         say(f"-> {path}")

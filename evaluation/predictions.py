@@ -10,6 +10,7 @@ from evaluation.tlink_scores import MERGING
 from inputs.labels import LABELS, are_merged
 from scoring import ABOUT_MERGED_GOLD
 from support.errors import InputError
+from support.files import open_regular
 
 
 class Table:
@@ -237,8 +238,8 @@ def read(path, kind=Predictions):
     """
     writer, columns = f"`python3 {kind.PROGRAM} test`", kind.columns()
     try:
-        with open(path, encoding="utf-8", newline="\n") as source:
-            lines = source.read().split("\n")
+        with open_regular(path) as source:
+            lines = source.read().decode("utf-8").split("\n")
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}. {writer} writes it.") from error
     except UnicodeDecodeError:
@@ -258,7 +259,8 @@ def _row(path, number, line, kind):
     try:
         gold, predicted = (kind.LABELS.index(cell) for cell in cells[ids:ids + 2])
         probabilities = [float(cell) for cell in cells[ids + 2:]]
-        if len(probabilities) != len(kind.LABELS) or not np.isfinite(probabilities).all():
+        # A little more than 1 is rounding; NaN fails the comparison.
+        if len(probabilities) != len(kind.LABELS) or not all(0 <= value <= 1.0001 for value in probabilities):
             raise ValueError
     except (ValueError, IndexError):
         raise InputError(f"{path}: line {number} is damaged: expected {len(kind.columns())} fields, two of them "

@@ -1,14 +1,14 @@
 """What a run leaves in the result folder: predictions.tsv, scores.json, scores.txt, run.json. No text of any note."""
 import contextlib
-import json
-import os
 import time
 
 import numpy as np
 
 from evaluation.predictions import Predictions
+from settings import RANGES, Settings
 from support import files, locks
 from support.errors import InputError
+from support.schema import either, flag, listed, mapped, number, read_json, record, shown, text
 
 LONGEST_CHANGE = 120.0  # seconds that writing results takes at most, on a slow disk
 
@@ -45,19 +45,56 @@ def write_results(result, rows, scores, text):
     files.write_atomically(result.scores_txt, text)
 
 
+def setting_schema(key, default):
+    """What run.json may hold as a setting: what `--set` takes, as JSON."""
+    if isinstance(default, bool):
+        return flag
+    if isinstance(default, str):
+        return either(text, flag)  # a word, one of which was true or false in earlier versions
+    low, high = RANGES[key]
+    if isinstance(default, tuple):
+        return listed(number(low, high, whole=True))
+    return number(low, high, whole=isinstance(default, int))
+
+
+# Settings of earlier versions have values of these kinds.
+SETTINGS = record({key: setting_schema(key, default) for key, default in Settings()._asdict().items()},
+                  either(text, flag, number(), listed(number())))
+
+
+def file_name(value):
+    """The name of a file in a folder that is known; anything that leads elsewhere is refused."""
+    text(value)
+    if value in ("", ".", "..") or any(character in value for character in "/\\\0"):
+        raise ValueError(f"{shown(value)} is not a file name")
+
+
+TEXTS, VERSIONS = mapped(text), mapped(either(text, number(0)))
+RUN = record({
+    "recipe": text, "settings": SETTINGS, "corpus": TEXTS, "bert": TEXTS, "model": TEXTS, "versions": VERSIONS,
+    "train": record({"started": text, "ended": text, "seconds": number(0), "reason": text, "step": number(0, whole=True),
+                     "best_step": number(0, whole=True), "best_score": number()}),
+    "test": record({"recipe": text, "settings": SETTINGS, "ended": text, "seconds": number(0), "predict_seconds": number(0),
+                    "corpus": TEXTS, "bert": TEXTS, "versions": VERSIONS, "remarks": listed(text),
+                    "files": mapped(listed(file_name))})})
+
+
+ENDING = {"reason", "step", "best_step", "best_score"}  # told together, once a training has ended
+
+
 def read_run(result):
-    """The content of run.json, {} without one."""
-    if not os.path.isfile(result.run):
-        return {}
+    """The content of run.json, {} without one; InputError where it is damaged."""
+    remedy = "put back a whole copy, use `train --restart`, or another --result"
     try:
-        with open(result.run, encoding="utf-8") as source:
-            record = json.load(source)
-    except ValueError:
-        record = None
-    if not isinstance(record, dict):
-        raise InputError(f"{result.run}: damaged (not a JSON object); put back a whole copy, use `train --restart`, or another "
-                         "--result.")
-    return record
+        content = read_json(result.run, RUN, remedy)
+    except FileNotFoundError:
+        return {}
+    for part in (content, content.get("test", {})):
+        if "settings" in part and "recipe" not in part:
+            raise InputError(f"{result.run}: damaged (it has settings and no recipe); {remedy}.")
+    if 0 < len(ENDING.intersection(content.get("train", {}))) < len(ENDING):
+        raise InputError(f"{result.run}: damaged (of {', '.join(sorted(ENDING))} it has some); {remedy}.")
+    return content
 
 
 def as_tested(record):

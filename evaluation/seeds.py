@@ -1,14 +1,12 @@
 """Several runs that differ in the seed alone: mean and spread of their scores, and the scores of all models together."""
-import json
-import os
 
 import numpy as np
 
 from evaluation import bootstrap
 from evaluation.results import locked
 from scoring import format_table
-from support.errors import InputError
 from support.files import to_json, write_atomically
+from support.schema import either, listed, mapped, number, one_of, read_json, record
 
 
 def summary(of_seeds):
@@ -70,17 +68,16 @@ def write_summary(result, command, of_seeds, of_ensemble=None):
     return scores
 
 
+OF_SEEDS = record({"seeds": listed(number(0, whole=True)), "scores": mapped(record({"values": listed(number())},
+                                                                                 either(number(), one_of(None))))})
+SEEDS = record({"train": OF_SEEDS, "test": OF_SEEDS})
+
+
 def _read(path):
-    if not os.path.isfile(path):
-        return {}
     try:
-        with open(path, encoding="utf-8") as source:
-            content = json.load(source)
-    except ValueError:
-        content = None
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: damaged (not a JSON object); move it away.")
-    return content
+        return read_json(path, SEEDS, "move it away")
+    except FileNotFoundError:
+        return {}
 
 
 def format_summary(scores):

@@ -6,6 +6,8 @@ import numpy as np
 
 from inputs.views import view_of
 
+MOST_STEPS = 2 ** 31 - 1  # the global step has 32 bits
+
 
 class Batches:
     """The training batches of a run as a function of the step.
@@ -60,7 +62,7 @@ class EvaluationBatches:
 def steps_of(examples, settings):
     """Training steps of an epoch, and of a whole run unless patience ends it, on so many examples."""
     per_epoch = -(-examples // settings.batch_size)
-    total = per_epoch * settings.num_epochs
+    total = min(per_epoch * settings.num_epochs, MOST_STEPS)
     return per_epoch, min(total, settings.max_steps) if settings.max_steps else total
 
 

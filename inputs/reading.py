@@ -150,10 +150,15 @@ def bert_of_model(result, record, settings, folder=None):
         bert = Bert(None, config, vocab, {}, not pretrained.is_cased(vocab) if told is None else told == "true")
         where = [result.vocab, result.bert_config]
     else:
-        raise InputError(f"{result.checkpoints} holds no vocab.txt and bert_config.json, as that of a model trained here does; "
-                         "name the folder of the BERT that the model was made from with --bert DIR.")
+        raise without_bert(result)
     check_bert_of_model(result, record, settings, bert, where)
     return bert
+
+
+def without_bert(result):
+    """The InputError for a model whose BERT is not known."""
+    return InputError(f"{result.checkpoints} holds no vocab.txt and bert_config.json, as that of a model trained here does; "
+                      "name the folder of the BERT that the model was made from with --bert DIR.")
 
 
 def has_bert(result):
@@ -247,9 +252,17 @@ def checked(corpus, digest):
     digests = {}
     for name, split in corpus.splits().items():
         # What upstream's files hold, and all of the documents, of which more is read.
-        digests[name] = hashlib.sha256(data_process_i2b2.to_tsv(split.examples).encode("utf-8")).hexdigest()
+        digests[name] = digest_of_lines(data_process_i2b2.tsv_lines(split.examples))
         digests[f"{name} documents"] = digest(split.documents)
     return corpus._replace(fingerprint=digests)
+
+
+def digest_of_lines(lines):
+    """SHA-256 of a file that has these lines, hexadecimal."""
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(line.encode("utf-8"))
+    return digest.hexdigest()
 
 
 def in_both(train, test):

@@ -13,11 +13,14 @@ HEADING = re.compile(r"^[^\S\n]*(\S[^:\n]{1,60}?)\s?:[^\S\n]*$", re.MULTILINE)
 def sentence_starts(text):
     """Offsets at which the sentences of a text begin, headings and items of lists among them; blank ones are none."""
     starts, begin = [], 0
+    looked_at, blank = 0, True  # how far, and whether there is only white space since `begin`
     for match in SENTENCE_END.finditer(text):
         if match.group() == "\n" or not NO_END.search(text[max(0, match.end() - 40):match.end()]):
-            if text[begin:match.end()].strip():
+            blank = blank and not text[looked_at:match.end()].strip()
+            looked_at = match.end()
+            if not blank:
                 starts.append(begin)
-                begin = match.end()
+                begin, blank = looked_at, True
     if text[begin:].strip() or not starts:
         starts.append(begin)
     return starts

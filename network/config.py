@@ -2,7 +2,9 @@
 import copy
 import json
 
+from support import schema
 from support.errors import InputError
+from support.files import open_regular
 
 
 class BertConfig:
@@ -85,13 +87,12 @@ NAME_A_BERT = ("Name a BERT with --bert DIR: Google's, BioBERT, Bio_ClinicalBERT
 def read_json(path):
     """The object in a JSON file, as a dict; InputError for anything else."""
     try:
-        with open(path, encoding="utf-8") as source:
-            entries = json.load(source)
+        with open_regular(path) as source:
+            entries = schema.parse(source.read(schema.MAX_BYTES).decode("utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); the BERT folder needs its configuration.")
-    except (ValueError, RecursionError) as error:
-        what = "too deeply nested" if isinstance(error, RecursionError) else error
-        raise InputError(f"{path}: not a JSON file ({what}); copy it again from the model's release.")
+    except ValueError as error:
+        raise InputError(f"{path}: not a JSON file ({error}); copy it again from the model's release.")
     if not isinstance(entries, dict):
         raise InputError(f"{path}: not a JSON object; copy it again from the model's release.")
     return entries

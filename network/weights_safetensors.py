@@ -3,10 +3,10 @@
 A file is an 8-byte little-endian length, a JSON header of that length (name -> dtype, shape, data_offsets), and the
 tensors' bytes, one after the other. It is read here because the library for it does not exist for Python 3.6.
 """
-import json
 import os
 
 from network.weights_tensors import AGAIN, FLOATS, StoredTensor, element_count, is_shape, shown
+from support import schema
 from support.errors import InputError
 
 # As in the format's own library.
@@ -22,19 +22,18 @@ def tensors(path):
     """
     try:
         return checked_tensors(path)
-    except (OSError, ValueError, RecursionError) as error:
-        what = "its header is too deeply nested" if isinstance(error, RecursionError) else error
-        raise InputError(f"{path}: not a whole safetensors file ({what}); {AGAIN}.")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not a whole safetensors file ({error}); {AGAIN}.")
 
 
 def checked_tensors(path):
-    """`tensors`, with a ValueError or RecursionError for a faulty file."""
+    """`tensors`, with a ValueError for a faulty file."""
     size = os.path.getsize(path)
     with open(path, "rb") as source:
         length = int.from_bytes(source.read(8), "little")
         if length > min(size - 8, LONGEST_HEADER):
             raise ValueError("its header is longer than the file or than the format allows")
-        header = json.loads(source.read(length).decode("utf-8"))
+        header = schema.parse(source.read(length).decode("utf-8"))
     if not isinstance(header, dict):
         raise ValueError("its header is not a JSON object")
     header.pop("__metadata__", None)

@@ -71,7 +71,7 @@ def named_checkpoint(path):
     if not os.path.isfile(path):
         return None
     with open(path, encoding="utf-8", errors="replace") as source:
-        found = re.search(r'^\s*model_checkpoint_path\s*:\s*"([^"\n]*)"', source.read(10 ** 6), re.MULTILINE)
+        found = re.search(r'^[^\S\n]*model_checkpoint_path\s*:\s*"([^"\n]*)"', source.read(10 ** 6), re.MULTILINE)
     return re.split(r"[/\\]", found.group(1))[-1] if found else None
 
 

@@ -8,12 +8,12 @@ from typing import NamedTuple, Optional
 
 import numpy as np
 
-from data_process_i2b2 import Document, examples, one_line, parse_document, read_utf8
+from data_process_i2b2 import Document, check_repeated, examples, one_line, parse_document, read_utf8
 from evaluation import results, system_xml
 from inputs import section_times
 from inputs.labels import LABELS
 from notes import brat, candidates, consistency, timeline_page
-from support import places
+from support import html_page, places
 from support.console import Progress, say
 from support.errors import InputError
 from support.files import check_writable, remove_leftovers, write_atomically
@@ -107,6 +107,9 @@ def with_candidates(readings, kind, annotated=None):
     whole = readings[1]
     if not whole.tlinks:
         chosen, ids = candidates.pairs(whole, kind), [mention.id for mention in whole.mentions]
+        lengths = {mention.id: len(mention.text) for mention in whole.mentions}
+        characters = sum(lengths.get(end, 0) for pair in chosen for end in (pair.from_id, pair.to_id))
+        check_repeated(whole.name, 0, characters, "Its candidates repeat mentions as long as notes: correct these.")
         readings = [candidates.linked(document, chosen, ids) for document in readings]
     return Note(*readings, annotated)
 
@@ -150,6 +153,9 @@ def predict_files(names, out, result, load, kind=candidates.ALL, consistent=Fals
     notes = [read_file(name, target, kind) for name, target in zip(names, targets)]
     total = sum(len(note.examples()) for note in notes)
     check_writable(out)
+    for name, note in zip(names, notes):
+        if not note.wanted():
+            say(f"{name}: {nothing_to_type(note)}")
     remove_leftovers(out, SUFFIXES)
     classifier = load()
     say(f"{counted(len(notes), 'note')}, {counted(total, 'TLINK')} without a type")
@@ -200,6 +206,10 @@ def output_names(names, out):
         if os.path.isdir(name):
             raise InputError(f"{name} is a folder; name the notes in it: {os.path.join(name, '*.xml')}")
         document = one_line(os.path.splitext(os.path.basename(name))[0])
+        try:
+            document.encode("utf-8")
+        except UnicodeEncodeError:
+            raise InputError(f"{name}: the name is not UTF-8, and tables name the note by it; rename the file.") from None
         if document in chosen:
             raise InputError(f"{name} and {chosen[document]} have the same name, so one would overwrite the other in {out}; "
                              "give them to two commands with two --out folders.")
@@ -211,6 +221,16 @@ def output_names(names, out):
                              "folder.")
         chosen[document] = name
     return list(chosen)
+
+
+def nothing_to_type(note):
+    """Why a note has no link to type, and what to do, in words."""
+    if note.whole.tlinks:
+        return "all of its TLINKs have a type, which they keep; empty the types (type=\"\") of those to predict"
+    if not any(mention.tag == "EVENT" for mention in note.whole.mentions):
+        return "no EVENT is marked in it, so there is nothing to link; mark its events and times, or put in the TLINKs to predict"
+    return ("it has no TLINKs, and no candidates for any: no two of its events and times are near each other, or have a place in "
+            "its text, and it has no section times; put in the TLINKs to predict, with empty types")
 
 
 def counted(number, noun):
@@ -241,6 +261,9 @@ def write_answer(out, one, page):
     write_atomically(text, system_xml.system_document(document, types, with_text=True), private=True)
     if page:
         write_atomically(timeline, timeline_page.page(document, one.confidences()), private=True)
+    elif html_page.is_page(timeline):
+        # Of an earlier call: it would tell other types than the files beside it.
+        os.remove(timeline)
     if one.note.annotated:
         answered = [document.tlinks[number] for number in one.note.wanted()]
         relations, left_out = brat.with_relations(one.note.annotated, answered)

@@ -15,7 +15,7 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-from data_process_i2b2 import MENTION_TAGS, Document, Mention, Tlink, one_line, read_utf8, replace_ampersands
+from data_process_i2b2 import MENTION_TAGS, Document, Mention, Tlink, check_repeated, one_line, read_utf8, replace_ampersands
 from inputs.labels import LABELS
 from inputs.mentions import TYPES
 from support.console import say
@@ -78,13 +78,15 @@ def parse(text, annotations, name, where):
 
     where : how messages call the annotations.
     """
-    mentions, relations, events, unread = {}, [], {}, Counter()
+    mentions, relations, events, unread, characters = {}, [], {}, Counter(), 0
     for number, line in enumerate(annotations.split("\n"), start=1):
         bound, event, relation = (pattern.match(line) for pattern in (TEXT_BOUND, EVENT, RELATION))
         if bound and bound.group(2).upper() in MENTION_TYPES:
             if bound.group(1) in mentions:
                 raise InputError(f"{where}: line {number} repeats the id {bound.group(1)}. Give each annotation its own.")
-            mentions[bound.group(1)] = mention_of(text, bound, where, number)
+            mention = mentions[bound.group(1)] = mention_of(text, bound, where, number)
+            characters += len(mention.text)
+            check_repeated(where, len(mentions), characters, "Restore it from the annotation tool.")
         elif event:
             events[event.group(1)] = event.group(3)
         elif relation and relation.group(2).upper() in LABELS:
@@ -96,6 +98,8 @@ def parse(text, annotations, name, where):
     for identifier, label, *ends in relations:
         sides = [events.get(end, end) for end in ends]
         if all(side in ids for side in sides):
+            characters += sum(len(mentions[side].text) for side in sides)
+            check_repeated(where, len(tlinks), characters, "Restore it from the annotation tool.")
             tlinks.append(Tlink(f"TL{len(tlinks)}", ids[sides[0]], mentions[sides[0]].text, ids[sides[1]], mentions[sides[1]].text,
                                 label.upper()))
         else:

@@ -88,15 +88,17 @@ def near_pairs(document):
             if mention.tag != "SECTIME" and mention.id and mention.id in spans}
     ordered = sorted(tags, key=lambda identifier: spans[identifier])
     sentence = {identifier: bisect.bisect_right(starts, spans[identifier][0]) for identifier in ordered}
-    found = []
+    events = [identifier for identifier in ordered if tags[identifier] == "EVENT"]
+    found, seen = [], 0  # seen: the events up to here
     for number, first in enumerate(ordered):
-        for second in ordered[number + 1:]:
+        seen += tags[first] == "EVENT"
+        # Two times make no pair: all that follows an event is looked at, but only the events that follow a time.
+        others, begin = (ordered, number + 1) if tags[first] == "EVENT" else (events, seen)
+        for place in range(begin, min(len(others), begin + MOST + 1)):
+            second = others[place]
             if sentence[second] > sentence[first] + 1:
                 break
-            if tags[first] == "EVENT":
-                found.append((first, second))
-            elif tags[second] == "EVENT":
-                found.append((second, first))
+            found.append((first, second) if tags[first] == "EVENT" else (second, first))
         if len(found) > MOST:
             raise InputError(f"{document.name} has more than {MOST} pairs of events and times in the same and in neighbouring "
                              "sentences, which is more than a note has: are there line breaks in it? Link what is wanted, or "

@@ -1,4 +1,5 @@
 """What a command prints while it works: steps, and progress on everything longer than a few seconds."""
+import io
 import os
 import sys
 import time
@@ -10,11 +11,71 @@ LINE_EVERY = 30.0
 
 
 def say(text):
-    """Print one line at once, also into a pipe or a log file; the work goes on if nobody reads it any more."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+    """Print one line at once, also into a pipe or a log file."""
+    print(text, flush=True)
+
+
+class Lasting:
+    """A text stream that can always be written to: once its reader is gone, what is written goes nowhere.
+
+    Parameters
+    ----------
+    stream : of the operating system, such as sys.stdout.
+    """
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+    def write(self, text):
+        """Write text."""
+        try:
+            return self._stream.write(text)
+        except OSError:
+            self._let_go()
+            return len(text)
+
+    def flush(self):
+        """Have what was written reach the reader."""
+        try:
+            self._stream.flush()
+        except OSError:
+            self._let_go()
+
+    def _let_go(self):
+        # The descriptor, not the stream: what libraries write, and what the stream still holds, goes the same way.
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, self._stream.fileno())
+        os.close(nothing)
+
+
+def outlast_readers():
+    """From here on the work goes on to its end, whether anybody reads the output or not."""
+    sys.stdout, sys.stderr = (stream if isinstance(stream, Lasting) else Lasting(stream) for stream in (sys.stdout, sys.stderr))
+
+
+def open_standard_streams():
+    """Have standard input, output and error where the shell closed them, and let no character of a message fail.
+
+    A file that is opened later would otherwise get the number of a closed one, and messages would be written into it. File
+    names may hold bytes of another encoding, and a terminal may know ASCII alone: such characters are shown as escapes.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(number, "w", encoding="utf-8", errors="backslashreplace", closefd=False))
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+        elif stream is getattr(sys, f"__{name}__"):  # Python 3.6
+            setattr(sys, name, io.TextIOWrapper(stream.detach(), stream.encoding, "backslashreplace",
+                                                line_buffering=stream.line_buffering))
 
 
 class Progress:

@@ -1,5 +1,6 @@
 """Writing and fingerprinting files."""
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -229,6 +230,18 @@ def check_writable(folder):
         tempfile.TemporaryFile(dir=existing(folder)).close()
     except OSError as error:
         raise not_written(folder, error) or error
+
+
+def open_regular(path):
+    """Open a file for reading its bytes; OSError also for what is no regular file, such as a pipe, which would never end."""
+    # Not blocking: a pipe that nobody writes to would not even open.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+        raise OSError(number, os.strerror(number) if stat.S_ISDIR(mode) else "it is not a regular file", path)
+    return open(descriptor, "rb")
 
 
 def fingerprint_file(path):

@@ -3,6 +3,8 @@ import base64
 import hashlib
 from html import escape
 
+from support.files import open_regular
+
 STYLE = """
 :root { color-scheme: light; --ink: #1b1f24; --soft: #57606a; --line: #d5dae0; --accent: #0a5a93; }
 * { box-sizing: border-box; }
@@ -117,6 +119,15 @@ def page(title, lead, sections, footer, style="", script=""):
 def digest(script):
     """What a Content-Security-Policy calls a script by: its SHA-256 in base64."""
     return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+
+
+def is_page(path):
+    """Whether a file is a page that `page` made."""
+    try:
+        with open_regular(path) as source:
+            return POLICY.encode("utf-8") in source.read(2000)
+    except OSError:
+        return False
 
 
 def paragraph(text, style=None):

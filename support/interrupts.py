@@ -91,8 +91,14 @@ def _wait(source, numbers):
                 continue
             # A session that closes may send SIGHUP twice; only a person's, or a supervisor's, second signal is one.
             if count and number != getattr(signal, "SIGHUP", None):
-                os.write(2, b"\nended at once; what is on the disk is whole\n")
+                write_error("ended at once; what is on the disk is whole")
                 os._exit(128 + number)
             count += 1
             if _watch.note is not None:
-                os.write(2, f"\n{_watch.note}\n".encode("utf-8"))
+                write_error(_watch.note)
+
+
+def write_error(text):
+    """Write a line to standard error, past Python's stream, which another thread may be using; nobody need read it."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"\n{text}\n".encode("utf-8"))

@@ -40,7 +40,7 @@ class CorpusFolder:
     """
 
     def __init__(self, root, test_gold="merged"):
-        self.root = os.path.abspath(root)
+        self.root = absolute(root)
         self.train_xml = os.path.join(self.root, TRAIN_XML)
         self.test_gold = test_gold
         self.all_test_xml = {gold: os.path.join(self.root, folder) for gold, folder in TEST_GOLD.items()}
@@ -73,7 +73,7 @@ class BC5CDRFolder:
     UNPACKED = os.path.join("CDR_Data", "CDR.Corpus.v010516")
 
     def __init__(self, root):
-        self.root = os.path.abspath(root)
+        self.root = absolute(root)
         self.train_xml = self._xml("CDR_TrainingSet.BioC.xml")
         self.dev_xml = self._xml("CDR_DevelopmentSet.BioC.xml")
         self.test_xml = self._xml("CDR_TestSet.BioC.xml")
@@ -91,16 +91,33 @@ class BC5CDRFolder:
         return unpacked if os.path.exists(unpacked) and not os.path.exists(here) else here
 
 
+def absolute(root):
+    """The absolute path of a folder; InputError for an empty name, which would mean the current folder."""
+    root = os.fspath(root)
+    if not root:
+        raise InputError("the name of a folder is empty (--corpus, --bert, --result or --out); give its path, or . for the current "
+                         "folder.")
+    return os.path.abspath(root)
+
+
 def for_tensorflow(root):
     """The absolute path of a folder with checkpoints; InputError for one that TensorFlow cannot read them from.
 
     It takes the path of a checkpoint for a pattern of names, in which no character can be escaped.
     """
-    path = os.path.abspath(root)
+    path = absolute(root)
     if re.search(r"[*?\[]" if os.name == "nt" else r"[*?\[\\]", path):
         raise InputError(f"{path}: TensorFlow reads no checkpoint from a folder with *, ?, [ or \\ in its path; rename it, or "
                          "choose another one.")
     return path
+
+
+def check_utf8(path):
+    """Raise an InputError for a folder that TensorFlow neither reads from nor writes into, for want of a name in UTF-8."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputError(f"{path}: TensorFlow uses no folder whose path is not UTF-8; rename it, or choose another one.") from None
 
 
 class BertFolder:
@@ -108,6 +125,7 @@ class BertFolder:
 
     def __init__(self, root):
         self.root = for_tensorflow(root)
+        check_utf8(self.root)
         self.vocab = os.path.join(self.root, "vocab.txt")
         self.google_config = os.path.join(self.root, "bert_config.json")
         self.google_checkpoint = os.path.join(self.root, "bert_model.ckpt")

@@ -195,6 +195,10 @@ main() {
         esac
         shift
     done
+    case $only in
+        "" | tf1 | tf2) ;;
+        *) fail "--only $only: there are tf1 (TensorFlow 1.14) and tf2 (TensorFlow 2.15)" 2 ;;
+    esac
     cd "$(dirname "${BASH_SOURCE[0]}")/.."
     if [[ $which == no && -z ${PYTHON:-} && -x $venv/bin/python ]]; then
         if is_complete; then return; fi

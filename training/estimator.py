@@ -257,7 +257,11 @@ def check_checkpoint(prefix):
     except CHECKPOINT_ERRORS as error:
         raise InputError(f"{prefix}: the checkpoint cannot be read ({type(error).__name__}); train again, or put back a whole "
                          "copy.")
-    check_variables(prefix, {variable.op.name: variable.shape.as_list() for variable in tf.global_variables()}, available)
+    try:
+        check_variables(prefix, {variable.op.name: variable.shape.as_list() for variable in tf.global_variables()}, available)
+    except InputError as error:
+        raise InputError(f"{error} Name the folder of the BERT that this model was made from with --bert DIR, and the settings "
+                         "that it was trained with, if they are not the recipe's, with --set.") from None
 
 
 def estimator(config, settings, model_dir, devices=ONE_DEVICE, **params):

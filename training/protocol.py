@@ -18,11 +18,11 @@ from inputs.features import evaluated_rows
 from network.runtime import tf
 from support import files, interrupts
 from support.arrays import read_arrays, write_arrays
-from support.console import Progress
+from support.console import Progress, say
 from support.errors import InputError, Interrupted
 from training import checkpoints
 from training.curves import CurvesWriter
-from training.outcome import Outcome
+from training.outcome import Outcome, one_label
 
 NEVER = -1.0  # the best score before there is one
 UNKNOWN = -1.0  # the accuracy of a batch that no training step has reported
@@ -89,6 +89,7 @@ class TrainingProtocol(tf.train.SessionRunHook):
         self.continues = state is not None
         self._machines = machines
         self._held = contextlib.ExitStack()
+        self._one_label = None  # what is told of the best model at the end, where this process has evaluated it
         self.spread = self.agreement = self.outcome = None
 
     def create_state(self):
@@ -159,6 +160,8 @@ class TrainingProtocol(tf.train.SessionRunHook):
         self._save_state(session)
         self._curves.close()
         self._progress.close()
+        if self._one_label:
+            say(self._one_label)
         self.outcome = Outcome(self._end_reason(), self._step, self._best_step, self._best_score)
         files.write_atomically(self._result.outcome, files.to_json(self.outcome._asdict()))
         self._held.close()
@@ -195,6 +198,7 @@ class TrainingProtocol(tf.train.SessionRunHook):
         self._evaluated_step = self._step
         if improved:
             self._best_score, self._best_step = score, self._step
+            self._one_label = one_label(logits.argmax(axis=1), "dev examples", self._settings, self._labels)
             checkpoints.save_whole(lambda prefix: self._write(self.best_saver, session, prefix), self._result.best)
         self._curves.add("validation", self._step, dict(dev._asdict(), score=score))
         confusion = metrics.confusion(self._dev.label_ids, logits.argmax(axis=1), len(self._labels))

@@ -10,6 +10,7 @@ from settings import Settings, as_text, parse_value, settings_for
 from support import files, locks, places
 from support.console import say
 from support.errors import InputError
+from support.paths import check_utf8
 from training import checkpoints
 from training.outcome import read_outcome
 
@@ -100,8 +101,11 @@ def settings_of_model(result, record, recipe=None, assignments=(), seed=None, se
     unknown = sorted(key for key in recorded if key not in Settings._fields or recorded[key] in FORMER_VALUES.get(key, ()))
     if unknown:
         raise InputError(f"the model in {result.root} was trained by another version of this program, with settings that this "
-                         f"one does not have: {', '.join(unknown)}. Use that version, or train anew.")
-    trained = Settings(**{key: parse_value(key, text) for key, text in recorded.items()})
+                         f"one does not have: {', '.join(unknown)} (in {result.run}). Use that version, or train anew.")
+    try:
+        trained = settings_for(recipe, base=Settings(**{key: parse_value(key, text) for key, text in recorded.items()}))
+    except InputError as error:
+        raise InputError(f"{result.run}: damaged ({str(error).rstrip('.')}); put back a whole copy, or train anew.") from None
     settings = settings_for(recipe, assignments, seed, trained)
     # Of a trained model the seed draws the masks of dropout in evaluation, and nothing else.
     act = OF_A_TEST + (("seed",) if settings.evaluation_dropout else ())
@@ -120,9 +124,17 @@ def tell_changes(record, settings):
         say(f"not as the model was trained: {'; '.join(changed)}")
 
 
+FEW_SEEDS = 20  # that are looked for where a model is missing
+
+
 def require_model(result, remedy):
     """Raise an InputError, which ends with `remedy`, unless the result folder holds a model."""
+    check_utf8(result.root)
     if not checkpoints.exists(result.best):
+        seeds = [number for number in range(FEW_SEEDS) if checkpoints.exists(result.of_seed(number).best)]
+        if seeds:
+            raise InputError(f"{result.root} holds the models of several seeds, none by itself: name one of them, such as --result "
+                             f"{result.of_seed(seeds[0]).root}; `test --seeds {len(seeds)}` tests them all.")
         raise InputError(f"there is no trained model: {result.best}.index is missing. {remedy}")
 
 
@@ -145,6 +157,7 @@ def check_folders(result, corpus):
     ------
     InputError : see places.check_run; or a folder is not to be written into, or another training is at work.
     """
+    check_utf8(result.root)
     places.check_run(result, corpus)
     for folder in (result.root, corpus.root, corpus.features):
         files.check_writable(folder)

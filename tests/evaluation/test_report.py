@@ -241,6 +241,7 @@ def test_mean_and_spread_over_seeds():
 
 def test_curves_of_a_continued_run_are_in_one_piece(tmp_path):
     """What the cut-off run wrote after its saved state is dropped; a cut-off record is passed over."""
+    from evaluation import curves
     from evaluation.curves import read_curves
     from network.runtime import tf
     folder = tmp_path / "training"
@@ -248,7 +249,8 @@ def test_curves_of_a_continued_run_are_in_one_piece(tmp_path):
 
     def event(step, **content):
         data = tf.Event(step=step, **content).SerializeToString()
-        return struct.pack("<Q", len(data)) + b"crc1" + data + b"crc2"
+        length = struct.pack("<Q", len(data))
+        return b"".join(part + struct.pack("<I", curves.masked_crc32c([part])[0]) for part in (length, data))
 
     def loss(step, value):
         return event(step, summary=tf.Summary(value=[tf.Summary.Value(tag="loss", simple_value=value)]))

@@ -15,12 +15,12 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import scoring
 from commands.main import main
 from evaluation import bootstrap, metrics
+from evaluation import report_parts as parts
 from evaluation.predictions import Table
 from inputs import reading
 from inputs.features import Digest
 from settings import Settings
 from support.errors import InputError
-from support.files import write_atomically
 from support.main import run_main
 from tasks.task import Task
 
@@ -51,6 +51,9 @@ class Folder:
         self.root = os.path.abspath(root)
         self.train, self.test = (os.path.join(self.root, name) for name in ("train.txt", "test.txt"))
         self.features = os.path.join(self.root, "features")
+
+    def outputs(self, result):
+        return [self.features]
 
 
 class Counts(NamedTuple):
@@ -85,7 +88,7 @@ class Sentences(Table, NamedTuple("Sentences", [("documents", list), ("numbers",
 class ThirdTask(Task):
     name, program, description = "third", "third_task.py", "Whether a sentence is an order, a question or neither."
     labels, recipes, foreign = LABELS, {"paper": Settings(seq_length=24)}, ("context", "negatives", "test_gold")
-    corpus, result, writes = "sentences", "result-third", "a line"
+    corpus, result, writes = "sentences", "result-third", "report"
 
     def corpus_folder(self, root, settings):
         return Folder(root)
@@ -112,10 +115,10 @@ class ThirdTask(Task):
         found = {"pairs": scoring.pair_scores(gold, [LABELS[row] for row in log_probabilities.argmax(axis=1)], LABELS)}
         return found, scoring.format_pairs("Sentences", found["pairs"], "sentences")
 
-    def present(self, result, corpus, record, table, scores, head, with_text):
-        path = os.path.join(result.root, "line.txt")
-        write_atomically(path, f"{head.examples} sentences\n")
-        return [path]
+    def make_report(self, result, corpus, record, table, scores, head):
+        drawn, words = parts.Drawn(), parts.Words("sentences", "sentence", "document", "three")
+        labels = parts.labels_section(drawn, scores, (("pairs", LABELS, 3, "Three labels"),), "Each label.", words)
+        return parts.assemble(drawn, "Sentences", parts.opening(head, record, words), [("labels", "Labels", labels)], "")
 
 
 def read_split(path):

@@ -31,7 +31,8 @@ def test_a_third_task_needs_an_object_and_nothing_else(sentences, bert, tmp_path
     assert tf.train.load_checkpoint(best).get_variable_to_shape_map()["logits/bias"] == [3]
     assert (tmp_path / "tensorboard/third").is_dir()
     output = run(PROGRAM, "test", *common).stdout
-    assert "sentences/s" in output and (tmp_path / "line.txt").read_text() == "21 sentences\n"
+    assert "sentences/s" in output and (tmp_path / "figures/labels_3.png").is_file()
+    assert "21 sentences in 7 test documents" in (tmp_path / "report.html").read_text(encoding="utf-8")
     header, *rows = (tmp_path / "predictions.tsv").read_text(encoding="utf-8").splitlines()
     assert header.split("\t") == ["document", "number", "gold", "predicted"] + [f"p_{label}" for label in LABELS]
     assert len(rows) == 21 and {row.split("\t")[3] for row in rows} <= set(LABELS)

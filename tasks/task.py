@@ -53,7 +53,11 @@ class Task:
     # -------------------------------------------------------------------------------------------------------- corpus
 
     def corpus_folder(self, root, settings):
-        """The folder of a corpus, with every path in it."""
+        """The folder of a corpus, with every path in it.
+
+        It has `root`; `features`, the folder for their cache; and `outputs(result)`, the folders that commands make in it for a run
+        in a paths.ResultFolder.
+        """
         raise NotImplementedError
 
     def check_corpus_folder(self, folder):

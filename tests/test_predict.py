@@ -11,7 +11,7 @@ import pytest
 import scoring
 from browser import browse
 from data_process_i2b2 import read_document
-from evaluation.predictions import COLUMNS
+from evaluation.predictions import Predictions
 from evaluation.temporal_graph import reduce_links
 from helpers import files_below, run
 from inputs.labels import LABELS, merge
@@ -63,7 +63,7 @@ def test_the_types_are_those_of_test_unless_they_contradict_each_other(model, go
     for path in gold.glob("*.xml"):
         rows = rows_of(folder / "out" / f"{path.stem}.tsv")
         expected = [row for row in tested if row["document"] == path.stem]
-        assert list(rows[0]) == [*COLUMNS, "confidence"]
+        assert list(rows[0]) == [*Predictions.columns(), "confidence"]
         assert [row["tlink"] for row in rows] == [row["tlink"] for row in expected]
         for row, other in zip(rows, expected):
             assert row["gold"] == ""

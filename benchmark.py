@@ -55,7 +55,7 @@ SIZES = {
 TRAIN_EXAMPLES, TEST_EXAMPLES = 33800, 27700
 
 
-class Figure(NamedTuple):
+class Measurement(NamedTuple):
     """One line of the table; the JSON file holds the value in the base unit (seconds, bytes, FLOP, 1)."""
 
     key: str
@@ -64,35 +64,35 @@ class Figure(NamedTuple):
     scale: float = 1.0  # base units in one `unit`
 
 
-FIGURES = (
-    Figure("examples", "features: TLINKs in the synthetic corpus", ""),
-    Figure("features_seconds", "features: from XML to arrays", "s"),
-    Figure("features_per_second", "features: made per second", "1/s"),
-    Figure("cached_features_seconds", "features: the same with the cache", "s"),
-    Figure("features_memory", "features: peak memory", "GB", 1e9),
-    Figure("peak_flops", "matrix-multiply peak, median", "GFLOP/s", 1e9),
-    Figure("peak_flops_lowest", "matrix-multiply peak, lowest in this run", "GFLOP/s", 1e9),
-    Figure("peak_flops_highest", "matrix-multiply peak, highest in this run", "GFLOP/s", 1e9),
-    Figure("train_flop", "training step: the model's products", "GFLOP", 1e9),
-    Figure("train_seconds", "training step", "s"),
-    Figure("train_flops", "training step: speed", "GFLOP/s", 1e9),
-    Figure("train_tlinks", "training step: TLINKs per second", "1/s"),
-    Figure("train_share", "training step: share of peak", "%", 0.01),
-    Figure("train_first_seconds", "training step: the first, with compilation", "s"),
-    Figure("wait_share", "training step: share of waiting for input", "%", 0.01),
-    Figure("input_seconds", "input pipeline: time to make a batch", "ms", 1e-3),
-    Figure("input_share", "input pipeline: share of a training step", "%", 0.01),
-    Figure("eval_flop", "evaluation batch: the model's products", "GFLOP", 1e9),
-    Figure("eval_seconds", "evaluation batch", "s"),
-    Figure("eval_flops", "evaluation batch: speed", "GFLOP/s", 1e9),
-    Figure("eval_tlinks", "evaluation batch: TLINKs per second", "1/s"),
-    Figure("eval_share", "evaluation batch: share of peak", "%", 0.01),
-    Figure("eval_first_seconds", "evaluation batch: the first, with compilation", "s"),
-    Figure("start_seconds", "a run with cached features: until the first step is done", "s"),
-    Figure("train_memory", "a run: peak memory of training, evaluating and saving", "GB", 1e9),
-    Figure("interval_seconds", "whole run: steps between two evaluations", "min", 60.0),
-    Figure("evaluation_seconds", "whole run: an evaluation", "min", 60.0),
-    Figure("run_seconds", "whole run: all epochs, at most", "h", 3600.0),
+MEASUREMENTS = (
+    Measurement("examples", "features: TLINKs in the synthetic corpus", ""),
+    Measurement("features_seconds", "features: from XML to arrays", "s"),
+    Measurement("features_per_second", "features: made per second", "1/s"),
+    Measurement("cached_features_seconds", "features: the same with the cache", "s"),
+    Measurement("features_memory", "features: peak memory", "GB", 1e9),
+    Measurement("peak_flops", "matrix-multiply peak, median", "GFLOP/s", 1e9),
+    Measurement("peak_flops_lowest", "matrix-multiply peak, lowest in this run", "GFLOP/s", 1e9),
+    Measurement("peak_flops_highest", "matrix-multiply peak, highest in this run", "GFLOP/s", 1e9),
+    Measurement("train_flop", "training step: the model's products", "GFLOP", 1e9),
+    Measurement("train_seconds", "training step", "s"),
+    Measurement("train_flops", "training step: speed", "GFLOP/s", 1e9),
+    Measurement("train_tlinks", "training step: TLINKs per second", "1/s"),
+    Measurement("train_share", "training step: share of peak", "%", 0.01),
+    Measurement("train_first_seconds", "training step: the first, with compilation", "s"),
+    Measurement("wait_share", "training step: share of waiting for input", "%", 0.01),
+    Measurement("input_seconds", "input pipeline: time to make a batch", "ms", 1e-3),
+    Measurement("input_share", "input pipeline: share of a training step", "%", 0.01),
+    Measurement("eval_flop", "evaluation batch: the model's products", "GFLOP", 1e9),
+    Measurement("eval_seconds", "evaluation batch", "s"),
+    Measurement("eval_flops", "evaluation batch: speed", "GFLOP/s", 1e9),
+    Measurement("eval_tlinks", "evaluation batch: TLINKs per second", "1/s"),
+    Measurement("eval_share", "evaluation batch: share of peak", "%", 0.01),
+    Measurement("eval_first_seconds", "evaluation batch: the first, with compilation", "s"),
+    Measurement("start_seconds", "a run with cached features: until the first step is done", "s"),
+    Measurement("train_memory", "a run: peak memory of training, evaluating and saving", "GB", 1e9),
+    Measurement("interval_seconds", "whole run: steps between two evaluations", "min", 60.0),
+    Measurement("evaluation_seconds", "whole run: an evaluation", "min", 60.0),
+    Measurement("run_seconds", "whole run: all epochs, at most", "h", 3600.0),
 )
 
 
@@ -179,7 +179,7 @@ def compare_recipes(arguments, settings):
 # ------------------------------------------------------------------------------------------------------ measuring
 
 def measure(arguments, settings, folder):
-    """Run every part that was asked for; returns (dict that describes the machine, dict of figures in base units)."""
+    """Run every part that was asked for; returns (dict that describes the machine, dict of measurements in base units)."""
     size = SIZES[arguments.size]
     steps = arguments.steps or size.steps
     corpus, bert = paths.CorpusFolder(os.path.join(folder, "corpus")), paths.BertFolder(os.path.join(folder, "bert"))
@@ -230,7 +230,7 @@ def call(sender, part, arguments):
 
 
 def whole_run(figures, settings):
-    """What training on i2b2 2012 takes, from the measured parts; returns figures.
+    """What training on i2b2 2012 takes, from the measured parts; returns measurements.
 
     An upper bound: all dev examples are taken to differ (the same words in the same note are evaluated once), and
     patience not to end the run.
@@ -282,7 +282,7 @@ def describe(record):
 def table(figures, earlier=None):
     """The figures for reading, one a line; with those of an earlier run and the ratio to them."""
     rows = [f"{'':<58}{'now':>10}{'':9}{'earlier':>10}{'ratio':>8}"] if earlier else []
-    for figure in FIGURES:
+    for figure in MEASUREMENTS:
         if figure.key in figures:
             value, before = figures[figure.key], (earlier or {}).get(figure.key)
             row = f"{figure.label:<58}{number(value / figure.scale):>10} {figure.unit:<8}"

@@ -27,7 +27,6 @@ from typing import NamedTuple, Optional
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser, ParseError
 
-from inputs import profile
 from inputs.labels import LABELS
 from support import paths, places
 from support.errors import InputError
@@ -619,6 +618,8 @@ def main():
     parser.add_argument("--corpus", metavar="DIR", default=paths.DEFAULT_CORPUS,
                         help="folder of the corpus (default: corpus/i2b2 in the project)")
     train, test = process_corpus(paths.CorpusFolder(parser.parse_args().corpus))
+    # With numpy, which reading alone does without.
+    from inputs import profile
     for sentence in profile.verdict(profile.of_splits(train, test), profile.names_of(train, test)):
         print(f"profile: {sentence}")
 

@@ -25,7 +25,7 @@ from support.errors import InputError
 from support.main import run_main
 
 AVERAGES = ("micro", "macro", "weighted")
-FIGURES = ("precision", "recall", "f1")
+METRICS = ("precision", "recall", "f1")
 ABOUT_MERGED_GOLD = ("The gold has no types but BEFORE, AFTER and OVERLAP: of eight labels, an answer of the other five is always "
                      "wrong, even where merging makes it right.")
 
@@ -234,7 +234,7 @@ def scores(predictions, loss=None, merged_loss=None):
     return {
         "pairs": pair_scores(gold, predicted, LABELS, loss),
         "merged": merged_scores(gold, predicted, merged_loss),
-        "tempeval": {figure: closure[figure] for figure in FIGURES},
+        "tempeval": {figure: closure[figure] for figure in METRICS},
     }
 
 
@@ -248,7 +248,7 @@ def format_scores(result):
     eight = [format_pairs("Eight labels, each pair by itself", result["pairs"])]
     three = [format_pairs("Merged to three labels, each pair by itself", result["merged"])]
     closure = ["Temporal closure, as the 2012 challenge scores it (merged labels)",
-               "   ".join(f"{name} {result['tempeval'][name]:.4f}" for name in FIGURES)]
+               "   ".join(f"{name} {result['tempeval'][name]:.4f}" for name in METRICS)]
     if has_merged_gold(result):
         parts = three + closure + [textwrap.fill(ABOUT_MERGED_GOLD, 100)] + eight
     else:
@@ -282,7 +282,7 @@ def format_pairs(title, result, units="TLINKs"):
 
 
 def _decimals(figures):
-    return [f"{figures[name]:.4f}" for name in FIGURES]
+    return [f"{figures[name]:.4f}" for name in METRICS]
 
 
 def format_table(header, rows):

@@ -66,7 +66,7 @@ def prepare(corpus_folder, bert_folder, sizes, notes, settings):
 
 
 def features(corpus_folder, bert_folder, settings):
-    """Time from XML to the features of all TLINKs, without a cache and with it; returns figures."""
+    """Time from XML to the features of all TLINKs, without a cache and with it; returns measurements."""
     bert = reading.read_bert(bert_folder, settings)
 
     def read():
@@ -80,7 +80,7 @@ def features(corpus_folder, bert_folder, settings):
 
 
 def model(corpus_folder, bert_folder, result, settings, steps):
-    """Train for some steps, as `training.train` does, with a `Stopwatch`; returns figures.
+    """Train for some steps, as `estimator.train` does, with a `Stopwatch`; returns measurements.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def model(corpus_folder, bert_folder, result, settings, steps):
 
 
 def plain_run(corpus_folder, bert_folder, result, options, began):
-    """`run_i2b2.py train` as it is, for two steps and an evaluation of one document's TLINKs; returns figures.
+    """`run_i2b2.py train` as it is, for two steps and an evaluation of one document's TLINKs; returns measurements.
 
     Here and not in `model` peak memory is measured, without what measuring the rest needs.
 
@@ -181,7 +181,7 @@ class Stopwatch(tf.train.SessionRunHook):
         self._step += 1
 
     def figures(self):
-        """What was measured, by the keys of benchmark.FIGURES; medians."""
+        """What was measured, by the keys of benchmark.MEASUREMENTS; medians."""
         found = dict(self._first, peak_flops=statistics.median(self._peak.measured), peak_flops_lowest=min(self._peak.measured),
                      peak_flops_highest=max(self._peak.measured))
         for name, timings in (("train", self._train), ("eval", self._evaluate)):

@@ -13,7 +13,7 @@ from evaluation import bootstrap, cid, metrics
 from evaluation.bootstrap import Score
 
 PAIRS, CID = "Pairs of a chemical and a disease", "Relations of the documents (CID)"
-FIGURES = ("precision", "recall", "f1")
+METRICS = ("precision", "recall", "f1")
 SCORES_OF_PAIRS = (
     Score("pairs.accuracy", PAIRS, "accuracy"),
     Score("pairs.labels.1.precision", PAIRS, "precision of label 1"),
@@ -56,7 +56,7 @@ def scores_of_pairs(pairs):
 
 def _figures(prefix, found, predicted, gold):
     values = metrics.ratio(found, predicted), metrics.ratio(found, gold), metrics.ratio(2 * found, predicted + gold)
-    return {f"{prefix}.{name}": value for name, value in zip(FIGURES, values)}
+    return {f"{prefix}.{name}": value for name, value in zip(METRICS, values)}
 
 
 def sampled_counts(predictions, answers=None):
@@ -130,6 +130,6 @@ def format_scores(scores):
     """What `score` returns as text for reading, `scores.txt`."""
     parts = [scoring.format_pairs("Each pair of a chemical and a disease by itself", scores["pairs"], "pairs")]
     if "cid" in scores:
-        figures = "   ".join(f"{name} {scores['cid'][name]:.4f}" for name in FIGURES)
+        figures = "   ".join(f"{name} {scores['cid'][name]:.4f}" for name in METRICS)
         parts.append(f"Relations of the documents (CID), as BioCreative V counts them, of the annotated mentions\n\n{figures}")
     return "\n\n".join(parts) + "\n"

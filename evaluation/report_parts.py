@@ -8,7 +8,7 @@ from typing import NamedTuple
 from evaluation import analysis, bootstrap, plots
 from evaluation.curves import read_curves
 from evaluation.headline import FEW_DOCUMENTS, about_intervals, about_macro
-from scoring import AVERAGES, FIGURES
+from scoring import AVERAGES, METRICS
 from settings import as_text
 from support import html_page as page
 from support.files import remove_earlier, remove_leftovers, write_atomically
@@ -149,9 +149,9 @@ def labels_section(drawn, scores, schemes, about, words):
             f"labels_{number}", plots.label_bars(labels, per_label),
             f"Precision, recall and F1 of {number} labels; the numbers are in the table below.",
             f"{title}; under each its number of gold {words.rows}, at the bars the F1."))
-        rows = [[label] + [percent(per_label[label][name]) for name in FIGURES]
+        rows = [[label] + [percent(per_label[label][name]) for name in METRICS]
                 + [f"{per_label[label]['support']:,}"] for label in labels]
-        rows += [[f"{average} average"] + [percent(scores[which][average][name]) for name in FIGURES] + [""]
+        rows += [[f"{average} average"] + [percent(scores[which][average][name]) for name in METRICS] + [""]
                  for average in AVERAGES]
         header = ["label", "precision", "recall", "F1", f"gold {words.rows}"]
         tables.append(page.table(f"{title}: scores in per cent", header, rows, numbers=(1, 2, 3, 4)))

@@ -38,7 +38,7 @@ class Features(NamedTuple):
     markers: np.ndarray        # [2 sides, MENTION_TYPES, 2 ends] ids of the pieces that open and close a mention
     note: np.ndarray           # [examples] number of the note
     spans: np.ndarray          # [examples, 2 sides, 2] first piece and the one after the last, in the note
-    types: np.ndarray          # [examples, 2 sides] index into mentions.KINDS
+    types: np.ndarray          # [examples, 2 sides] index into mentions.MENTION_TYPES
     heading_spans: np.ndarray  # [examples, 2 sides, 2] of the headings above the mentions
     sentences: np.ndarray      # [examples, 2 sides] number of the sentence in the note; -1 without a span
     orders: np.ndarray         # [examples, 2 sides] how many mentions of the note begin before; -1 without a span
@@ -60,7 +60,7 @@ class Batch(NamedTuple):
     input_mask: np.ndarray      # [examples, length] 1 for a word piece or marker, 0 for padding
     token_type_ids: np.ndarray  # [examples, length] 0
     link_markers: np.ndarray    # [examples, 2 sides] where the opening markers stand
-    link_types: np.ndarray      # [examples, 2 sides] index into mentions.KINDS
+    link_types: np.ndarray      # [examples, 2 sides] index into mentions.MENTION_TYPES
     link_distances: np.ndarray  # [examples, 3] from `from` to `to` in word pieces, sentences and mentions, see `distances`
     link_pooled: np.ndarray     # [examples, 2] begin and end of the part that the convolutions are pooled over
     label_ids: np.ndarray       # [examples] index into the labels
@@ -88,7 +88,7 @@ class AroundMentions:
         """Digest of notes, mentions, examples, vocabulary, options and format, hexadecimal."""
         digest = Digest()
         digest.add(str(FORMAT), str(tokenizer.basic_tokenizer.do_lower_case), *labels)
-        digest.add(*("/".join(kind) for kind in mentions.KINDS))
+        digest.add(*("/".join(kind) for kind in mentions.MENTION_TYPES))
         digest.add(*sorted(tokenizer.vocab, key=tokenizer.vocab.get))
         digest.add(*(part for document in documents for part in (document.name, document.text, *mention_texts(document))))
         digest.add(*(part for example in examples for part in (example.document, example.from_id, example.to_id, example.label)))
@@ -191,7 +191,7 @@ class AroundMentions:
             places = tf.stack([tf.range(count), inputs["link_markers"][:, side]], axis=1)
             parts += [tf.cast(tf.gather_nd(layer, places), tf.float32) for layer in states]
         if self._settings.mention_types:
-            parts += [tf.one_hot(inputs["link_types"][:, side], len(mentions.KINDS)) for side in range(SIDES)]
+            parts += [tf.one_hot(inputs["link_types"][:, side], len(mentions.MENTION_TYPES)) for side in range(SIDES)]
             parts += [tf.one_hot(inputs["link_distances"][:, unit], DISTANCES) for unit in range(UNITS)]
         return tf.concat(parts, axis=1)
 
@@ -236,15 +236,15 @@ def make_features(documents, examples, tokenizer, labels=LABELS):
         numbers[document.name] = len(encoded)
         ids, spans[document.name] = tokenizer.spans(document.text)
         encoded.append(ids)
-        found[document.name] = mentions.places(document)
+        found[document.name] = mentions.located(document)
         begins = sorted(begin for begin, _ in mentions.spans(document).values())
         counters[document.name] = (sentence_starts(document.text), begins, headings(document.text))
     note, of_mentions, types, above, sentences, orders = [], [], [], [], [], []
     for example in examples:
-        sides = [mentions.place_of(identifier, found[example.document]) for identifier in (example.from_id, example.to_id)]
+        sides = [mentions.end_of(identifier, found[example.document]) for identifier in (example.from_id, example.to_id)]
         note.append(numbers[example.document])
         of_mentions.append([piece_span(side.span, spans[example.document]) for side in sides])
-        types.append([side.kind for side in sides])
+        types.append([side.type for side in sides])
         starts, begins, of_note = counters[example.document]
         above.append([piece_span(heading_above(side.span, of_note), spans[example.document])
                       for side in sides])
@@ -300,12 +300,12 @@ def marker_ids(vocab):
     They are the vocabulary's unused pieces, in their order; where it has too few of them (multilingual BERT has 99),
     its last pieces besides, which are the rarest.
     """
-    count = SIDES * len(mentions.KINDS) * ENDS
+    count = SIDES * len(mentions.MENTION_TYPES) * ENDS
     unused = [number for piece, number in vocab.items() if piece.startswith("[unused")]
     others = [number for piece, number in vocab.items() if piece[0] != "["]
     chosen = sorted(unused)[:count] + sorted(others, reverse=True)
     # A toy vocabulary may be smaller than that; its markers then share pieces.
-    return np.resize(np.array(chosen[:count], np.int32), (SIDES, len(mentions.KINDS), ENDS))
+    return np.resize(np.array(chosen[:count], np.int32), (SIDES, len(mentions.MENTION_TYPES), ENDS))
 
 
 def distances(places):

@@ -22,7 +22,7 @@ TYPES = {"EVENT": ("PROBLEM", "TEST", "TREATMENT", "OCCURRENCE", "EVIDENTIAL", "
 
 # What a marker can say of a mention; a type that is not listed counts as its tag alone, an unknown id as UNKNOWN.
 UNKNOWN = ("UNKNOWN", "")
-KINDS = (UNKNOWN,) + tuple((tag, kind) for tag, kinds in sorted(TYPES.items()) for kind in ("",) + kinds)
+MENTION_TYPES = (UNKNOWN,) + tuple((tag, kind) for tag, kinds in sorted(TYPES.items()) for kind in ("",) + kinds)
 
 # XML's own entities besides &amp;, &lt; and &gt;, and what each character can be in a note.
 QUOTES = {"&apos;": "'", "&quot;": '"'}
@@ -30,15 +30,15 @@ WRITTEN = {character: f"(?:{re.escape(character)}|{entity})"
            for entity, character in dict(QUOTES, **{"&amp;": "&", "&lt;": "<", "&gt;": ">"}).items()}
 
 
-class Place(NamedTuple):
+class Located(NamedTuple):
     """A mention as the model is told of it."""
 
-    kind: int                     # index into KINDS
+    type: int                     # index into MENTION_TYPES
     span: Optional[tuple] = None  # (begin, end) in Document.text, from 0, end exclusive; None: nowhere in the text
 
 
-def places(document):
-    """The Place of every mention of a document: dict of id -> Place.
+def located(document):
+    """The Located of every mention of a document: dict of id -> Located.
 
     Of mentions with one id the first in the file counts, as for the challenge's scorer. A section time answers to its type
     in lower case, too: the corpus has TLINKs to "Discharge".
@@ -46,7 +46,7 @@ def places(document):
     placed, drift, search = {}, 0, Search(document)
     for number, mention in sorted(enumerate(document.mentions), key=lambda pair: -1 if pair[1].start is None else pair[1].start):
         span, own_drift = locate(document.text, mention, drift, search)
-        placed[number] = Place(kind_of(mention.tag, mention.type), span)
+        placed[number] = Located(type_id(mention.tag, mention.type), span)
         if mention.tag != "SECTIME":  # whose offsets are wrong by themselves: they take each date to have ten characters
             drift = own_drift
     found = {}
@@ -59,22 +59,22 @@ def places(document):
 
 def spans(document):
     """(begin, end) in `document.text` of each mention that has a place there: dict of id -> (int, int), end exclusive."""
-    found = places(document)
+    found = located(document)
     ids = {mention.id for mention in document.mentions}
     return {identifier: place.span for identifier, place in found.items() if identifier in ids and place.span}
 
 
-def place_of(identifier, found):
-    """The Place of a TLINK's side, among those `places` found; one without a span where the document has no such mention."""
+def end_of(identifier, found):
+    """The Located of a TLINK's side, among those `located` found; one without a span where the document has no such mention."""
     name = identifier.strip().lower()
-    return found.get(identifier) or found.get(name) or Place(kind_of("SECTIME", name) if name.upper() in TYPES["SECTIME"]
-                                                             else KINDS.index(UNKNOWN))
+    return found.get(identifier) or found.get(name) or Located(type_id("SECTIME", name) if name.upper() in TYPES["SECTIME"]
+                                                             else MENTION_TYPES.index(UNKNOWN))
 
 
-def kind_of(tag, kind):
-    """Index into KINDS of a mention's tag and type, whatever the type's case."""
+def type_id(tag, kind):
+    """Index into MENTION_TYPES of a mention's tag and type, whatever the type's case."""
     kind = kind.strip().upper()
-    return KINDS.index((tag, kind if kind in TYPES[tag] else ""))
+    return MENTION_TYPES.index((tag, kind if kind in TYPES[tag] else ""))
 
 
 def locate(text, mention, drift=0, search=None):

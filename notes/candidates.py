@@ -69,7 +69,7 @@ def linked(document, chosen, ids):
     chosen : list of Pair
     ids : what the pairs call the document's mentions, in its order; ids that hold ampersands differ with the reading.
     """
-    # Of mentions with one id the first is meant, as in `mentions.places`.
+    # Of mentions with one id the first is meant, as in `mentions.located`.
     found = dict(reversed(list(zip(ids, document.mentions))))
 
     def end(identifier):

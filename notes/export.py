@@ -31,7 +31,7 @@ def export_model(folder, bert, settings, labels, out, half=False):
     Parameters
     ----------
     folder : paths.ResultFolder
-    bert : inputs.Bert
+    bert : reading.Bert
     settings : settings.Settings
     labels : names of the labels, in the order of their ids.
     out : folder to write, which must not exist yet or be empty.

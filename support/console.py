@@ -94,7 +94,7 @@ class Progress:
     def __init__(self, title, total, start=0, unit="step", examples=1, keep=True):
         self._title, self._total, self._start, self._unit, self._examples = title, total, start, unit, examples
         self._done = start
-        self._figures = ""
+        self._metrics = ""
         self._keep = keep
         self._began = self._last_line = time.time()
         self._bar = None
@@ -103,10 +103,10 @@ class Progress:
                              mininterval=0.5, bar_format="{desc}: {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} "
                                                          "[{elapsed} < {remaining}]{postfix}")
 
-    def update(self, done, **figures):
-        """Show that `done` units are finished, with figures such as loss=1.2."""
+    def update(self, done, **metrics):
+        """Show that `done` units are finished, with metrics such as loss=1.2."""
         self._done = done
-        self._figures = "".join(f", {name.replace('_', ' ')} {value:.3f}" for name, value in figures.items())
+        self._metrics = "".join(f", {name.replace('_', ' ')} {value:.3f}" for name, value in metrics.items())
         now = time.time()
         if self._bar is not None:
             self._bar.set_postfix_str(self._text(now), refresh=False)
@@ -132,7 +132,7 @@ class Progress:
 
     def _text(self, now):
         rate = (self._done - self._start) * self._examples / max(now - self._began, 1e-9)
-        return f"{self._figures}, {rate:.1f} examples/s"
+        return f"{self._metrics}, {rate:.1f} examples/s"
 
     def _left(self, now):
         done = self._done - self._start

@@ -171,7 +171,7 @@ def misplaced_mentions(size):
 
 def places(size):
     document = misplaced_mentions(size)
-    return lambda: mentions.places(document)
+    return lambda: mentions.located(document)
 
 
 def times_on_one_line(size):
@@ -213,16 +213,16 @@ def test_the_index_finds_what_going_through_the_text_finds(monkeypatch):
             found.append(Mention("EVENT", f"E{number}", start, end, words, "", {}))
         document = Document("d", text, tuple(found), ())
         monkeypatch.setattr(mentions, "SCANS", 10 ** 9)
-        plain = mentions.places(document)
+        plain = mentions.located(document)
         monkeypatch.setattr(mentions, "SCANS", 0)
-        assert mentions.places(document) == plain
+        assert mentions.located(document) == plain
 
 
 def test_the_index_takes_entities_and_white_space_as_they_are_meant(monkeypatch):
     monkeypatch.setattr(mentions, "SCANS", 0)
     event = '<EVENT id="E0" start="30" end="31" text="patient&apos;s X-ray"/>'
     document = parse_document(xml("The  patient&apos;s\n x-ray , x", event), "n", "decoded")
-    begin, end = mentions.places(document)["E0"].span
+    begin, end = mentions.located(document)["E0"].span
     assert document.text[begin:end] == "patient&apos;s\n x-ray"
 
 

@@ -15,8 +15,8 @@ def before_training(corpus, bert, settings, result, cluster=ALONE, restart=False
 
     Parameters
     ----------
-    corpus : inputs.Corpus
-    bert : inputs.Bert
+    corpus : reading.Corpus
+    bert : reading.Bert
     settings : settings.Settings
     result : paths.ResultFolder
     cluster : machines.Cluster

@@ -1,6 +1,6 @@
 """Writing the training and validation curves, in the event files that TensorBoard shows (`evaluation.curves` reads them).
 
-They hold figures and the confusion matrix over the labels; no graph and no text of any note.
+They hold metrics and the confusion matrix over the labels; no graph and no text of any note.
 """
 import os
 import time
@@ -40,7 +40,7 @@ class CurvesWriter:
             self._write(name, step=step, session_log=tf.SessionLog(status=tf.SessionLog.START))
 
     def add(self, name, step, values):
-        """Append a dict of figures to a curve."""
+        """Append a dict of metrics to a curve."""
         self._add(name, step, [self._tf.Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()])
 
     def add_image(self, name, step, tag, png):

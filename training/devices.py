@@ -134,19 +134,19 @@ def train_op(losses, right, settings, global_step, total_steps):
     sparse = [isinstance(gradient, tf.IndexedSlices) for gradient, _ in pairs]
     sparse_squares = tf.add_n([tf.zeros([])] + [optimization.squares(gradient)
                                                 for (gradient, _), chosen in zip(pairs, sparse) if chosen])
-    figures = tf.stack([tf.cast(tf.size(losses), tf.float32), total, tf.reduce_sum(right), sparse_squares])
+    metrics = tf.stack([tf.cast(tf.size(losses), tf.float32), total, tf.reduce_sum(right), sparse_squares])
     variables = [variable for _, variable in pairs]
 
-    def step(strategy, figures, *gradients):
-        figures, *gradients = summed(strategy, [figures, *gradients], [global_step, *variables])
-        examples, loss, right, squares = tf.unstack(here(strategy, figures))
+    def step(strategy, metrics, *gradients):
+        metrics, *gradients = summed(strategy, [metrics, *gradients], [global_step, *variables])
+        examples, loss, right, squares = tf.unstack(here(strategy, metrics))
         squares = tf.add_n([squares] + [optimization.squares(here(strategy, gradient))
                                         for gradient, is_sparse in zip(gradients, sparse) if not is_sparse])
         operation, norm, rate = optimization.train_op_of_sums(
             strategy, list(zip(gradients, variables)), squares, examples, settings, global_step, total_steps)
         return operation, {"loss": loss / examples, "accuracy": right / examples, "gradient_norm": norm,
                            "learning_rate": rate}
-    return merged(step, figures, *(optimization.dense_gradient(*pair) for pair in pairs))
+    return merged(step, metrics, *(optimization.dense_gradient(*pair) for pair in pairs))
 
 
 def summed(strategy, tensors, variables):

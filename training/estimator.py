@@ -133,11 +133,11 @@ def part_model_fn(features, labels, mode, params):
     share = Share(tf.shape(features["input_ids"])[0], features.pop("before"))
     logits = text_model.bert_cnn(features, config, settings, tower(config, settings, step, share), params["label_count"])
     losses = text_model.cross_entropy(logits, labels, settings.smoothing)
-    operation, figures = several.train_op(losses, right_answers(logits, labels), settings, step, params["total_steps"])
+    operation, metrics = several.train_op(losses, right_answers(logits, labels), settings, step, params["total_steps"])
 
     def complete(strategy):
         """What the hook needs, once for all devices of this machine."""
-        hook.training_tensors = figures
+        hook.training_tensors = metrics
         if devices.machine == 0:
             evaluate_and_keep(hook, features, config, settings, params["label_count"])
         hook.create_state()
@@ -284,7 +284,7 @@ def train(batches, dev, labels, bert, settings, result, state=None, machines=Non
     batches : batching.Batches of the training features.
     dev : the Features of a view, to select the best model on.
     labels : names of the labels, in the order of their ids.
-    bert : inputs.Bert
+    bert : reading.Bert
     settings : settings.Settings
     result : paths.ResultFolder
     state : checkpoints.State to continue from, or None.

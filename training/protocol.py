@@ -29,7 +29,7 @@ UNKNOWN = -1.0  # the accuracy of a batch that no training step has reported
 BATCH_ACCURACY = "selection/batch_accuracy"
 
 
-class Figures(NamedTuple):
+class DevMetrics(NamedTuple):
     """How a model does on a set of examples."""
 
     loss: float
@@ -37,12 +37,12 @@ class Figures(NamedTuple):
     macro_f1: float  # over the labels that occur, gold or predicted
 
 
-def figures(logits, label_ids):
-    """Figures of logits [examples, labels] against label ids [examples]."""
+def dev_metrics(logits, label_ids):
+    """DevMetrics of logits [examples, labels] against label ids [examples]."""
     loss = -text_model.log_probabilities(logits)[np.arange(len(label_ids)), label_ids].mean()
     predicted = logits.argmax(axis=1)
     macro_f1 = metrics.macro_f1(metrics.confusion(label_ids, predicted, logits.shape[1]))
-    return Figures(float(loss), float((predicted == label_ids).mean()), float(macro_f1))
+    return DevMetrics(float(loss), float((predicted == label_ids).mean()), float(macro_f1))
 
 
 def write_partial(path, step, logits):
@@ -67,7 +67,7 @@ class TrainingProtocol(tf.train.SessionRunHook):
     """Runs the protocol around each training step of the Estimator's loop.
 
     When `model_fn` has built the graph it sets `training_tensors` (dict of scalars), `evaluation` (see
-    training.EvaluationGraph), `best_saver` and `state_saver`, and calls `create_state`.
+    estimator.EvaluationGraph), `best_saver` and `state_saver`, and calls `create_state`.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ class TrainingProtocol(tf.train.SessionRunHook):
         """Evaluate on the dev set, and keep the model if its score is the best so far."""
         logits = self._dev_logits(session)
         self._refuse_non_finite({"largest_dev_logit": np.abs(logits).max()})
-        dev = figures(logits, self._dev.label_ids)
+        dev = dev_metrics(logits, self._dev.label_ids)
         score = self._score(session, dev)
         improved = score > self._best_score
         self._evaluated_step = self._step
@@ -242,7 +242,7 @@ class TrainingProtocol(tf.train.SessionRunHook):
         if self._batch_accuracy == UNKNOWN:
             # An earlier version, which cut this evaluation off, chose by the batch evaluated again.
             batch = self._batches.at(self._step - 1)
-            self._batch_accuracy = figures(self.evaluation.logits(session, batch), batch.label_ids).accuracy
+            self._batch_accuracy = dev_metrics(self.evaluation.logits(session, batch), batch.label_ids).accuracy
         return (self._batch_accuracy + dev.accuracy) / 2
 
     # --------------------------------------------------------------------------------------- saving and stopping
@@ -311,7 +311,7 @@ class StartingPoint(TrainingProtocol):
 class FollowingProtocol(tf.train.SessionRunHook):
     """What a machine that is not the chief does around each step: nothing but end when all do.
 
-    While the chief evaluates and saves it waits in `agree`. `training.part_model_fn` uses it as it does TrainingProtocol.
+    While the chief evaluates and saves it waits in `agree`. `estimator.part_model_fn` uses it as it does TrainingProtocol.
     """
 
     def __init__(self, step, machines):

@@ -15,7 +15,7 @@ NOT_TRAINED = "bert/pooler/"
 INDEX_ENTRY_BYTES = 60
 # Saved besides: the step, the best score and its step, the powers of Adam's betas ...
 SCALARS_BYTES = 1000
-# The curves: figures of a training step; those of an evaluation with the picture of the confusion matrix.
+# The curves: metrics of a training step; those of an evaluation with the picture of the confusion matrix.
 STEP_CURVE_BYTES, EVALUATION_CURVE_BYTES = 200, 100000
 # Limit and use of a container's memory, in control groups of version 2 and 1.
 CONTAINER_MEMORY = (("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
@@ -39,7 +39,7 @@ def checkpoint_bytes(shapes):
 
     Parameters
     ----------
-    shapes : dict of variable name -> shape, from training.model_shapes.
+    shapes : dict of variable name -> shape, from estimator.model_shapes.
     """
     sizes = {name: elements(shape) * FLOAT_BYTES for name, shape in shapes.items()}
     trained = sum(size for name, size in sizes.items() if not name.startswith(NOT_TRAINED))
@@ -63,7 +63,7 @@ def rooms(corpus, settings, result, shapes, steps, restart=False):
 
     Parameters
     ----------
-    corpus : inputs.Corpus
+    corpus : reading.Corpus
     settings : settings.Settings
     result : paths.ResultFolder
     shapes : dict of variable name -> shape.

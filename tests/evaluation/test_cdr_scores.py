@@ -49,7 +49,7 @@ def test_the_scores_that_are_resampled_are_those_of_scores_json(seed):
     for key, value in found.items():
         assert float(value) == pytest.approx(at(scores, key)), key
     expected = precision_recall_fscore_support(rows.gold, rows.predicted, labels=[1], zero_division=0)
-    assert [float(found[f"pairs.labels.1.{name}"]) for name in cdr_scores.FIGURES] == pytest.approx(
+    assert [float(found[f"pairs.labels.1.{name}"]) for name in cdr_scores.METRICS] == pytest.approx(
         [float(value[0]) for value in expected[:3]])
     gold = [int(row.label) for row in split.examples]
     assert scores["pairs"]["loss"] == pytest.approx(-log_probabilities[np.arange(len(gold)), gold].mean())

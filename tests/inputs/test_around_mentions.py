@@ -62,7 +62,7 @@ INSERTED, UNMARKED = dict(markers="inserted"), dict(markers="none")
 
 def marker(side, tag, kind, end=0):
     """The piece that opens (end 0) or closes (1) a mention of a side and kind."""
-    return PIECES[int(around_mentions.marker_ids(VOCABULARY)[side, mentions.kind_of(tag, kind), end])]
+    return PIECES[int(around_mentions.marker_ids(VOCABULARY)[side, mentions.type_id(tag, kind), end])]
 
 
 # ------------------------------------------------------------------------------------------------------ offsets
@@ -92,7 +92,7 @@ def test_drift_is_followed_through_repeated_words():
     """Every offset is 7 too high, which is nearer to the next `pain` than to its own."""
     text = "onset of pain pain pain pain"
     spans = [(0, 5)] + [(begin, begin + 4) for begin in (9, 14, 19, 24)]
-    found = mentions.places(document(text, spans, [], drift=7))
+    found = mentions.located(document(text, spans, [], drift=7))
     assert [found[f"E{number}"].span for number in range(5)] == spans
 
 
@@ -101,7 +101,7 @@ def test_quirks_of_the_real_corpus(shared):
     for path in sorted((shared / "quirks" / "readable").glob("*.xml")):
         one = read_document(path, "decoded")
         for mention in one.mentions:
-            span = mentions.places(one)[mention.id].span
+            span = mentions.located(one)[mention.id].span
             if mention.text.strip() and " ".join(mention.text.lower().split()) in " ".join(one.text.lower().split()):
                 assert " ".join(one.text[slice(*span)].lower().split()) == " ".join(mention.text.lower().split())
 
@@ -153,10 +153,10 @@ def test_links_to_what_has_no_place_in_the_text(changes, target, tags):
     """A section time that the note does not show, as a literal or as a tag, and an id that names nothing."""
     batch = batch_of(document("the pain was normal", [(4, 8), None], [("E0", target)], tags), **changes)
     kind = ("UNKNOWN", "") if target == "nothing" else ("SECTIME", "ADMISSION")
-    expected = PIECES[int(around_mentions.marker_ids(VOCABULARY)[1, mentions.KINDS.index(kind), 0])]
+    expected = PIECES[int(around_mentions.marker_ids(VOCABULARY)[1, mentions.MENTION_TYPES.index(kind), 0])]
     place = batch.link_markers[0, 1]
     assert shown(batch)[place] == (expected if changes is INSERTED else "[CLS]")
-    assert batch.link_types[0, 1] == mentions.KINDS.index(kind) and batch.link_distances[:, 0].tolist() == [0]
+    assert batch.link_types[0, 1] == mentions.MENTION_TYPES.index(kind) and batch.link_distances[:, 0].tolist() == [0]
     assert place == (1 if changes is INSERTED else 0)
     assert "pain" in shown(batch)
 
@@ -206,7 +206,7 @@ def test_characters_of_many_languages():
 def test_markers_without_unused_pieces():
     plain = {piece: number for number, piece in enumerate([piece for piece in VOCABULARY if not piece.startswith("[unused")])}
     ids = around_mentions.marker_ids(plain)
-    assert ids.shape == (2, len(mentions.KINDS), 2)
+    assert ids.shape == (2, len(mentions.MENTION_TYPES), 2)
     assert not {plain[piece] for piece in plain if piece[0] == "["} & set(ids.ravel())
     ids_of_small = around_mentions.marker_ids(VOCABULARY)
     assert len(set(ids_of_small.ravel())) == ids.size, "the 99 unused pieces of multilingual BERT are enough"

@@ -148,14 +148,14 @@ def test_of_repeated_ids_the_first_in_the_file_counts():
 
 
 def test_a_mention_without_an_id_is_no_end_of_a_link():
-    found = mentions.places(read([event("", 8, 12)]))
-    assert mentions.place_of("", found) == mentions.Place(mentions.KINDS.index(mentions.UNKNOWN))
+    found = mentions.located(read([event("", 8, 12)]))
+    assert mentions.end_of("", found) == mentions.Located(mentions.MENTION_TYPES.index(mentions.UNKNOWN))
 
 
 @pytest.mark.parametrize("kind, expected", [("", ("EVENT", "")), ("SYMPTOM", ("EVENT", "")), ("Problem ", ("EVENT", "PROBLEM"))])
 def test_types_of_events_that_are_empty_unknown_or_of_another_case(kind, expected):
     document = read([spanning("burning").replace('"PROBLEM"', f'"{kind}"')])
-    assert mentions.KINDS[mentions.places(document)["E0"].kind] == expected
+    assert mentions.MENTION_TYPES[mentions.located(document)["E0"].type] == expected
 
 
 def test_links_without_a_type_are_read_and_left_out():
@@ -178,19 +178,19 @@ def test_ids_of_links_stay_as_they_are(identifier):
 @pytest.mark.parametrize("identifier", ["Discharge", "DISCHARGE", "discharge", "Discharge "])
 def test_literal_ends(identifier):
     document = read([event(), tlink(to_id=identifier, to_text="Discharge")])
-    kind = mentions.KINDS.index(("SECTIME", "DISCHARGE"))
-    assert mentions.place_of(identifier, mentions.places(document)) == mentions.Place(kind)
+    kind = mentions.MENTION_TYPES.index(("SECTIME", "DISCHARGE"))
+    assert mentions.end_of(identifier, mentions.located(document)) == mentions.Located(kind)
     assert data.examples(document)[0].target == "pain Discharge"
     sectime = '<SECTIME id="S1" start="46" end="56" text="2001-03-09" type="DISCHARGE " dvalue="2001-03-09" />'
     begin = NOTE.index("2001-03-09")
-    assert (mentions.place_of(identifier, mentions.places(read([sectime])))
-            == mentions.Place(kind, (begin, begin + 10)))
+    assert (mentions.end_of(identifier, mentions.located(read([sectime])))
+            == mentions.Located(kind, (begin, begin + 10)))
 
 
 def test_ends_that_no_tag_has():
     document = read([event(), tlink(to_id="E99"), tlink(from_id="", to_id="E0", id_="TL1")])
     assert [(example.from_id, example.to_id) for example in data.examples(document)] == [("E0", "E99"), ("", "E0")]
-    assert mentions.place_of("E99", mentions.places(document)) == mentions.Place(mentions.KINDS.index(mentions.UNKNOWN))
+    assert mentions.end_of("E99", mentions.located(document)) == mentions.Located(mentions.MENTION_TYPES.index(mentions.UNKNOWN))
 
 
 @pytest.mark.parametrize("value", ["1993-0907T14:30", "2017-07-012", "2013-03-25T 24:00", "210-08-26", "P5S", "P8H", "rpt1h",

@@ -299,7 +299,7 @@ def test_a_mention_is_broken_over_two_lines(every):
 
 def test_readers_find_every_mention(training, test_documents, every):
     for document in training + test_documents:
-        found = mentions.places(document)
+        found = mentions.located(document)
         file = every[document.name]
         for mention in document.mentions:
             place = found[mention.id]

@@ -172,7 +172,7 @@ def layouts(shared):
 
 
 def read(folder):
-    """(inputs.Bert, all its variables) of a BERT folder."""
+    """(reading.Bert, all its variables) of a BERT folder."""
     from training.estimator import model_shapes
     bert = reading.read_bert(paths.BertFolder(str(folder)), Settings())
     shapes = {name: shape for name, shape in model_shapes(bert.config, Settings(), 8).items() if name.startswith("bert/")}

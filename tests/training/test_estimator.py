@@ -26,7 +26,7 @@ class Killed(Exception):
 
 @pytest.fixture(scope="module")
 def inputs(corpus, bert):
-    """(training features, dev features, inputs.Bert) under CHOSEN."""
+    """(training features, dev features, reading.Bert) under CHOSEN."""
     read = reading.read_bert(BertFolder(str(bert)), CHOSEN)
     return reading.train_and_dev(reading.read_corpus(CorpusFolder(str(corpus)), CHOSEN), read, CHOSEN) + (read,)
 
@@ -138,7 +138,7 @@ def test_a_state_of_an_earlier_version_continues(devices, inputs, command, tmp_p
     features, _, bert = inputs
     order = batching.Batches(features, CHOSEN)
     logits = estimator.predict(order.at(3), len(LABELS), bert.config, CHOSEN, state.prefix)
-    expected = protocol.figures(logits, order.at(3).label_ids).accuracy
+    expected = protocol.dev_metrics(logits, order.at(3).label_ids).accuracy
 
     command("train", tmp_path, devices=devices, **SMALL)
     found = curves(tmp_path)

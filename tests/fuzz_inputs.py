@@ -36,18 +36,19 @@ import data_process_BC5CDR
 import data_process_E3C
 import scoring
 from benchmarks import race
-from evaluation import analysis, bootstrap, compare, curves, predictions, report, results, seeds
+from evaluation import analysis, bootstrap, compare, curves, predictions, report_parts, results, seeds, tlink_scores
 from helpers import made_up
 from inputs.reading import Bert, check_bert_of_model
+from inputs.vocabulary import read_vocab
 from network import weights_tensorflow
 from network.config import load_config
 from network.pretrained import case
 from notes import answering, candidates
+from scoring import format_scores
 from settings import Settings
 from support.arrays import read_arrays, write_arrays
 from support.errors import InputError
 from support.paths import BertFolder, ResultFolder
-from tokenization import load_vocab
 from training import outcome, runs
 
 SECONDS = 10
@@ -109,7 +110,8 @@ def kinds(folder):
     """Every Kind, with the good files that they need beside them in a folder."""
     result = ResultFolder(os.path.join(folder, "result"))
     rows, log_probabilities = made_up(40, documents=3)
-    scores = results.write_results(result, rows, log_probabilities)[0]
+    scores = tlink_scores.score(rows, log_probabilities)
+    results.write_results(result, results.predictions_tsv(rows, log_probabilities), scores, format_scores(scores))
     events = event_file(os.path.join(result.tensorboard, "training", "events.out.tfevents.1.1"),
                         [("loss", "examples_per_second")] * 6)
     event_file(os.path.join(result.tensorboard, "validation", "events.out.tfevents.1.1"), [("accuracy",)] * 6)
@@ -147,10 +149,10 @@ def kinds(folder):
         kind("xmi", os.path.join(folder, "EN900001.xml"), xmi,
              lambda path: data_process_E3C.to_xml(data_process_E3C.read_xmi(path).document)),
         kind("bioc", os.path.join(folder, "bioc.xml"), bioc(), lambda path: data_process_BC5CDR.read_split(path, negatives="all")),
-        kind("vocab.txt", bert.vocab, VOCAB.encode("utf-8"), load_vocab),
+        kind("vocab.txt", bert.vocab, VOCAB.encode("utf-8"), read_vocab),
         kind("bert_config.json", bert.google_config, as_json(BERT_CONFIG), load_config),
         kind("tokenizer_config.json", bert.tokenizer_config, as_json({"do_lower_case": True, "model_max_length": 512}),
-             lambda _: case(bert, load_vocab(bert.vocab))),
+             lambda _: case(bert, read_vocab(bert.vocab))),
         kind("checkpoint", os.path.join(folder, "checkpoint"), b'model_checkpoint_path: "model.ckpt-1000"\n',
              weights_tensorflow.named_checkpoint),
         kind("events", events, contents(events), lambda _: curves.read_curves(result.tensorboard)),
@@ -173,7 +175,7 @@ def use_record(result):
     runs.differences(record, RUN)
     runs.unchecked(record, RUN)
     compare.facts(record)
-    report._settings_section(results.as_tested(record))
+    report_parts.settings_section(results.as_tested(record))
     with contextlib.suppress(InputError):  # that the model is another's
         check_bert_of_model(result, record, Settings(), bert_of_run(result), [result.vocab, result.bert_config])
 
@@ -181,7 +183,7 @@ def use_record(result):
 def bert_of_run(result):
     """A Bert that is not that of the run."""
     write(result.vocab, VOCAB.encode("utf-8"))
-    return Bert(None, load_config(write(result.bert_config, as_json(BERT_CONFIG))), load_vocab(result.vocab), {}, False)
+    return Bert(None, load_config(write(result.bert_config, as_json(BERT_CONFIG))), read_vocab(result.vocab), {}, False)
 
 
 def use_figures(path):
@@ -194,7 +196,7 @@ def use_figures(path):
 def use_predictions(path):
     """What `compare` and `test --seeds` do."""
     table = predictions.read(path)
-    bootstrap.scores(bootstrap.total(bootstrap.counts(table)))
+    bootstrap.scores(bootstrap.total(table.counts()))
     analysis.calibration(analysis.confidences(table)[0], table.gold == table.predicted)
 
 

@@ -133,7 +133,8 @@ def test_mentions_and_links_of_a_document():
 def test_a_converted_document_reads_back_to_the_same_values(path, tmp_path):
     document = e3c.read_xmi(path).document
     again = read_back(document, tmp_path)
-    assert again == as_parsed(document)
+    # How a file is written is told of i2b2's own alone.
+    assert again._replace(slips=document.slips) == as_parsed(document)
     assert len(again.mentions) >= 4 and all(found == text for found, text in covered(again))
 
 
@@ -216,7 +217,8 @@ def test_any_text_converts_and_reads_back(tmp_path_factory, text, data):
 
     document, dangling, untyped = e3c.read_xmi(folder / "D1.xml")
     again = read_back(document, folder)
-    assert again == as_parsed(document)
+    # How a file is written is told of i2b2's own alone.
+    assert again._replace(slips=document.slips) == as_parsed(document)
     assert all(found == mention for found, mention in covered(again))
     # EVENTs come before TIMEX3s, whatever their order in the file.
     order = sorted(range(len(kinds)), key=lambda number: not kinds[number])

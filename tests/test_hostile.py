@@ -20,13 +20,13 @@ from fuzz_inputs import RUN, as_json, event_file, limited, write
 from helpers import command_of, run, settings, write_corpus
 from inputs import batching, mentions, reading, sentences
 from inputs.labels import LABELS
+from inputs.vocabulary import read_vocab
 from network.config import load_config
 from notes import answering, brat, candidates
 from settings import RANGES, Settings, settings_for
 from support import schema
 from support.errors import InputError
 from support.paths import BertFolder, CorpusFolder, ResultFolder
-from tokenization import load_vocab
 from training import outcome, runs
 
 TRAIN, TEST = "2012-07-15.original-annotation.release", "ground_truth/merged_xml"
@@ -276,7 +276,7 @@ def pipe(tmp_path):
 
 
 @pytest.mark.parametrize("read", [
-    data_process_i2b2.read_document, data_process_E3C.read_xmi, load_config, load_vocab, predictions.read,
+    data_process_i2b2.read_document, data_process_E3C.read_xmi, load_config, read_vocab, predictions.read,
     lambda path: data_process_E3C.training_documents(".", path), lambda path: answering.read_file(path, "x", "all"),
     lambda path: schema.read_json(path, schema.anything, "write it again"),
     lambda path: data_process_i2b2.read_folder(os.path.dirname(path))])
@@ -371,7 +371,7 @@ def test_a_flipped_bit_of_an_event_file_is_told_and_the_rest_is_read(tmp_path, c
 def test_probabilities_are_probabilities(value, tmp_path):
     path = tmp_path / "predictions.tsv"
     row = ["D", "TL0", "E0", "E1", "BEFORE", "AFTER", value] + ["0"] * 7
-    path.write_text("\t".join(predictions.COLUMNS) + "\n" + "\t".join(row) + "\n")
+    path.write_text("\t".join(predictions.Predictions.columns()) + "\n" + "\t".join(row) + "\n")
     with pytest.raises(InputError, match=r"predictions\.tsv: line 2 is damaged"):
         predictions.read(str(path))
 
@@ -419,8 +419,8 @@ def test_no_character_of_a_message_fails(encoding, tmp_path):
 
 def test_a_name_that_cannot_be_used_is_refused():
     folder = os.fsdecode(b"/tmp/caf\xe9")
-    for use in (BertFolder, lambda folder: runs.require_model(ResultFolder(folder)),
-                lambda folder: runs.prepare(ResultFolder(folder), {}, False)):
+    for use in (BertFolder, lambda folder: runs.require_model(ResultFolder(folder), ""),
+                lambda folder: runs.check_folders(ResultFolder(folder), CorpusFolder("corpus"))):
         with pytest.raises(InputError, match="not UTF-8"):
             use(folder)
     with pytest.raises(InputError, match="not UTF-8"):
@@ -456,7 +456,7 @@ def test_the_folder_of_a_seed_is_named(tmp_path):
     for seed in (0, 1):
         write(ResultFolder(str(tmp_path)).of_seed(seed).best + ".index", b"")
     with pytest.raises(InputError, match=r"--result .*seed-0; `test --seeds 2`"):
-        runs.require_model(ResultFolder(str(tmp_path)))
+        runs.require_model(ResultFolder(str(tmp_path)), "")
 
 
 def test_a_model_without_its_bert_asks_for_it(corpus, tmp_path, monkeypatch):
@@ -518,9 +518,11 @@ def test_train_and_test_tell_of_a_model_of_one_label(corpus, bert, tmp_path):
 def test_a_demo_on_own_data_says_nothing_of_synthetic_notes(tmp_path, monkeypatch, capsys):
     from commands import demo
     from commands.options import parse_arguments
+    from evaluation import tlink_scores
     from evaluation.bootstrap import Interval
-    head = type("Head", (), {"intervals": {"pairs.accuracy": Interval(0.5, 0.4, 0.6)}, "baseline": {"pairs.accuracy": 0.25},
-                             "commonest": "BEFORE"})
+    from evaluation.headline import Headline
+    head = Headline(tlink_scores.SCORES, {"pairs.accuracy": Interval(0.5, 0.4, 0.6)}, {"pairs.accuracy": 0.25},
+                    {tlink_scores.EIGHT: "BEFORE"}, "", 7, 70, (), "")
     monkeypatch.setattr(demo, "train", lambda arguments: None)
     monkeypatch.setattr(demo, "test", lambda arguments: head)
     monkeypatch.setattr(demo, "toy_bert", lambda: "toy")

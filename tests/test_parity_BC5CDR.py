@@ -49,7 +49,7 @@ def test_the_papers_settings():
 
 def test_data_equal_upstreams_to_the_byte(shared, examples):
     with gzip.open(str(shared / "bc5cdr" / "upstream_test.txt.gz")) as source:
-        assert data.to_tsv(examples).encode("utf-8") == source.read()
+        assert "".join(data.tsv_lines(examples)).encode("utf-8") == source.read()
 
 
 def test_features_equal_upstreams(made, examples, recorded):

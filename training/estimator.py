@@ -1,4 +1,4 @@
-"""Fine-tuning and prediction with a TF1 Estimator: input_fn, model_fn, estimator, train, predict.
+"""Fine-tuning and prediction with an Estimator: input_fn, model_fn, estimator, train, predict.
 
 The training protocol itself (when to evaluate, what to keep, when to end) is in `protocol.py`.
 """
@@ -23,12 +23,13 @@ from training import checkpoints, protocol
 from training import devices as several
 from training.devices import ONE_DEVICE
 from training.machines import SILENCE
+from training.monitored import Estimator, EstimatorSpec, ModeKeys, RunConfig, train_together
 
 # Compiling takes a second or so for every length of a batch, which fewer batches than this do not win back.
 FEW_BATCHES = 50
 
 
-class BertCnnEstimator(tf.estimator.Estimator):
+class BertCnnEstimator(Estimator):
     """An Estimator whose global step is 32 bits wide, as in upstream's checkpoints, so that each side reads the other's."""
 
     def _create_and_assert_global_step(self, graph):
@@ -83,12 +84,12 @@ def model_fn(features, labels, mode, params):
         `checkpoint`.
     """
     config, settings = params["config"], params["settings"]
-    if mode == tf.estimator.ModeKeys.PREDICT:
+    if mode == ModeKeys.PREDICT:
         features = dict(features)
         # A test's masks are those of step 0, after which nothing is evaluated in training.
         logits = evaluation_logits(features, config, settings, params["label_count"], tf.constant(0), features.pop("number"))
         check_checkpoint(params["checkpoint"])
-        return tf.estimator.EstimatorSpec(mode, predictions=logits)
+        return EstimatorSpec(mode, predictions=logits)
 
     if params["devices"].strategy is not None:
         return part_model_fn(features, labels, mode, params)
@@ -112,7 +113,7 @@ def model_fn(features, labels, mode, params):
                                      init_feed_dict={variable.initial_value: weights[variable.op.name] for variable in variables})
     # The Estimator ends with a traceback where the loss it is given is not a number; the hook, which looks at the true one,
     # says what to do.
-    return tf.estimator.EstimatorSpec(mode, loss=tf.zeros([]), train_op=operation, training_hooks=[hook], scaffold=scaffold)
+    return EstimatorSpec(mode, loss=tf.zeros([]), train_op=operation, training_hooks=[hook], scaffold=scaffold)
 
 
 def evaluate_and_keep(hook, features, config, settings, label_count):
@@ -150,7 +151,7 @@ def part_model_fn(features, labels, mode, params):
         hook.spread = several.spread(devices, tf.global_variables())
         hook.agreement = several.Agreement(devices, step)
     scaffold = tf.train.Scaffold(init_op=tf.no_op(), saver=hook.state_saver)
-    return tf.estimator.EstimatorSpec(mode, loss=tf.zeros([]), train_op=operation, training_hooks=[Restoring(hook), hook],
+    return EstimatorSpec(mode, loss=tf.zeros([]), train_op=operation, training_hooks=[Restoring(hook), hook],
                                       scaffold=scaffold)
 
 
@@ -267,7 +268,7 @@ def check_checkpoint(prefix):
 def estimator(config, settings, model_dir, devices=ONE_DEVICE, **params):
     """The Estimator of BERT-CNN; it writes nothing of its own accord, `protocol` says what is saved when."""
     with several.cluster_unseen(devices.machines == 1):
-        run_config = tf.estimator.RunConfig(
+        run_config = RunConfig(
             model_dir=model_dir, tf_random_seed=settings.seed,
             session_config=session_config(settings.threads, devices.processors), train_distribute=devices.strategy,
             save_summary_steps=None, save_checkpoints_secs=None, save_checkpoints_steps=None, log_step_count_steps=None)
@@ -329,9 +330,8 @@ def run_estimator(hook, batches, label_count, bert, settings, folder, devices=ON
         if devices.machines == 1:
             runner.train(input_fn)
         else:
-            # TensorFlow's one way into training on several machines; nothing is evaluated by it.
             try:
-                tf.estimator.train_and_evaluate(runner, tf.estimator.TrainSpec(input_fn), tf.estimator.EvalSpec(input_fn))
+                train_together(runner, input_fn)
             except tf.errors.OpError as error:
                 # The loss of a machine breaks TensorFlow's sums, too: who watches it ends this process, and names it.
                 time.sleep(SILENCE)

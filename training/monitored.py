@@ -1,7 +1,7 @@
-"""The part of `tf.estimator` that this project uses, from TensorFlow where it has one, else over its monitored sessions.
+"""The part of `tf.estimator` that this project uses, under the same names, for a TensorFlow that has none.
 
-TensorFlow 1.14, the reference, trains with its own Estimator. Later ones have none; what stands in for it here keeps its names
-and calls. It saves and logs nothing of its own accord: hooks do.
+TensorFlow 1.14, the reference, trains with its own Estimator. The current one has none; what stands in for it here runs
+TensorFlow's monitored sessions. It saves and logs nothing of its own accord: hooks do.
 """
 import contextlib
 from typing import NamedTuple
@@ -29,11 +29,11 @@ class EstimatorSpec(NamedTuple):
 class RunConfig(NamedTuple):
     """How an Estimator runs."""
 
-    model_dir: str = None
+    model_dir: str = None            # nothing is written there
     tf_random_seed: int = None
-    session_config: object = None            # ConfigProto
-    train_distribute: object = None          # tf.distribute.Strategy; None for one device
-    # In TensorFlow's Estimator, None turns off what would otherwise be saved and logged; there is nothing to turn off here.
+    session_config: object = None    # ConfigProto
+    train_distribute: object = None  # tf.distribute.Strategy; None for one device
+    # What TensorFlow's Estimator would save and log otherwise, it does not with None; here there is nothing to turn off.
     save_summary_steps: int = None
     save_checkpoints_secs: int = None
     save_checkpoints_steps: int = None
@@ -56,52 +56,62 @@ class Estimator:
     def train(self, input_fn, hooks=()):
         """Train until a hook asks for the end, or the data is exhausted.
 
+        Parameters
+        ----------
         input_fn : function that returns a tf.data.Dataset of (features, labels).
         hooks : of tf.train.SessionRunHook, called before the model's own.
+
+        Raises
+        ------
+        tf.errors.OpError : as TensorFlow's own sessions; a training is not begun anew after the loss of a machine.
         """
         strategy = self.config.train_distribute
         with tf.Graph().as_default() as graph, scope(strategy):
             tf.set_random_seed(self.config.tf_random_seed)
-            spec = self._one_device(graph, input_fn) if strategy is None else self._devices(graph, input_fn, strategy)
-            target, session_config = server(strategy, self.config.session_config)
-            # It raises what TensorFlow raises. The usual MonitoredSession would begin anew after the loss of a machine.
-            with tf.train.SingularMonitoredSession([*hooks, *spec.training_hooks], spec.scaffold, target,
-                                                   session_config) as session:
+            self._create_and_assert_global_step(graph)
+            spec = self._training_spec(input_fn) if strategy is None else self._shared_training_spec(input_fn, strategy)
+            session_config = self.config.session_config
+            if strategy is not None:
+                session_config = strategy.update_config_proto(session_config)
+            server = server_of(strategy, session_config)
+            with tf.train.SingularMonitoredSession(
+                    hooks=[*hooks, *spec.training_hooks], scaffold=spec.scaffold, config=session_config,
+                    master="" if server is None else server.target) as session:
                 while not session.should_stop():
                     session.run(spec.train_op)
 
     def predict(self, input_fn, checkpoint_path, yield_single_examples):
-        """The model's predictions, an array for each element of the data.
+        """The model's predictions, one after the other: an array for each element of the data.
 
+        Parameters
+        ----------
         input_fn : function that returns a tf.data.Dataset of features.
         checkpoint_path : path prefix of the weights.
-        yield_single_examples : False; TensorFlow's Estimator can take the batches apart.
+        yield_single_examples : False. TensorFlow's Estimator could take batches apart.
         """
         if yield_single_examples:
             raise ValueError("only whole batches are predicted")
         with tf.Graph().as_default() as graph:
+            tf.set_random_seed(self.config.tf_random_seed)
             self._create_and_assert_global_step(graph)
             spec = self._model_fn(next_element(tf.data.make_initializable_iterator(input_fn())), None, ModeKeys.PREDICT)
-            creator = tf.train.ChiefSessionCreator(spec.scaffold, config=self.config.session_config,
-                                                   checkpoint_filename_with_path=checkpoint_path)
-            with tf.train.MonitoredSession(creator) as session:
+            with tf.train.SingularMonitoredSession(scaffold=spec.scaffold, config=self.config.session_config,
+                                                   checkpoint_filename_with_path=checkpoint_path) as session:
                 while not session.should_stop():
                     yield session.run(spec.predictions)
 
     def _create_and_assert_global_step(self, graph):
-        """The variable that counts the steps; a class below may make another kind of it, as with TensorFlow's Estimator."""
+        """Make the variable that counts the steps; a subclass may make another, as one of TensorFlow's Estimator may."""
         return tf.train.create_global_step(graph)
 
-    def _one_device(self, graph, input_fn):
-        """The EstimatorSpec of a training graph for one device."""
-        self._create_and_assert_global_step(graph)
+    def _training_spec(self, input_fn):
+        """The EstimatorSpec of a training on one device."""
         features, labels = next_element(tf.data.make_initializable_iterator(input_fn()))
         return self._model_fn(features, labels, ModeKeys.TRAIN)
 
-    def _devices(self, graph, input_fn, strategy):
-        """The EstimatorSpec of a training graph for all devices of a strategy; hooks and scaffold are the first device's."""
-        self._create_and_assert_global_step(graph)
-        features, labels = next_element(strategy.make_input_fn_iterator(lambda _: input_fn()))
+    def _shared_training_spec(self, input_fn, strategy):
+        """The EstimatorSpec of a training that devices share; hooks and scaffold are those of this machine's first."""
+        features, labels = next_element(strategy.make_input_fn_iterator(lambda context: input_fn()))
         spec = strategy.extended.call_for_each_replica(self._model_fn, args=(features, labels, ModeKeys.TRAIN))
 
         def first(value):
@@ -112,7 +122,7 @@ class Estimator:
 
 @contextlib.contextmanager
 def scope(strategy):
-    """Within this block the strategy, if there is one, makes the variables."""
+    """Within this block variables are the strategy's, where there is one."""
     if strategy is None:
         yield
     else:
@@ -126,27 +136,9 @@ def next_element(iterator):
     return iterator.get_next()
 
 
-def server(strategy, session_config):
-    """(target, ConfigProto) of the session; on several machines each runs a server, whose session sees only its own devices."""
-    if strategy is None:
-        return "", session_config
-    session_config = strategy.update_config_proto(session_config)
-    resolver = strategy.cluster_resolver
-    if resolver is None or len(resolver.cluster_spec().as_dict()) == 0:
-        return "", session_config
-    running = tf.distribute.Server(resolver.cluster_spec(), resolver.task_type, resolver.task_id, config=session_config)
-    return running.target, session_config
-
-
-def train_together(runner, input_fn):
-    """`runner.train(input_fn)` on each of several machines."""
-    runner.train(input_fn)
-
-
-if hasattr(tf, "estimator"):
-    Estimator, EstimatorSpec, ModeKeys, RunConfig = (  # noqa: F811
-        getattr(tf.estimator, name) for name in ("Estimator", "EstimatorSpec", "ModeKeys", "RunConfig"))
-
-    def train_together(runner, input_fn):  # noqa: F811
-        """TensorFlow 1.14's one way into training on several machines; nothing is evaluated by it."""
-        tf.estimator.train_and_evaluate(runner, tf.estimator.TrainSpec(input_fn), tf.estimator.EvalSpec(input_fn))
+def server_of(strategy, session_config):
+    """The server through which this machine reaches the others, started, where several share the training; else None."""
+    resolver = strategy.cluster_resolver if strategy is not None else None
+    if resolver is None or not resolver.cluster_spec().as_dict():
+        return None
+    return tf.distribute.Server(resolver.cluster_spec(), resolver.task_type, resolver.task_id, config=session_config)

@@ -194,7 +194,7 @@ run_pip() {
         grep -vE '^ *(Ignoring|Requirement already|Collecting|Downloading|Using cached)' "$log" |
             tail -n 12 >&2 || true
         fail "the installation into $venv is not finished. Check the network connection and the free disk\
- space (2.5 GB), then run the same command again. All of pip's output: $venv/pip.log"
+ space (3 GB), then run the same command again. All of pip's output: $venv/pip.log"
     }
     if [[ -t 1 ]]; then printf '\r\033[K'; fi
 }
@@ -217,7 +217,7 @@ set_up() {
         "$python" -m venv "$venv"
     fi
     rm -f "$(stamp)"
-    echo "$venv: installing $runtime and what goes with it (a minute or two, up to 1.6 GB) ..."
+    echo "$venv: installing $runtime and what goes with it (a minute or two, up to 2 GB) ..."
     run_pip "$requirements"
     check_import
     wanted >"$(stamp)"

@@ -23,6 +23,14 @@ def test_nothing_is_said(redirection, monkeypatch):
     assert (finished.returncode, finished.stdout, finished.stderr) == (0, "10.0\n", "")
 
 
+def test_what_a_script_does_with_keras_works_on():
+    program = ("import sys; from network.runtime import tf; assert 'keras' not in sys.modules; "
+               "print(tf.keras.layers.Dense(2, name='works').name)")
+    finished = subprocess.run([sys.executable, "-W", "ignore", "-c", program], cwd=str(PROJECT), stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, universal_newlines=True, timeout=300)
+    assert (finished.returncode, finished.stdout) == (0, "works\n"), finished.stderr
+
+
 def test_only_a_block_is_unheard(capfd):
     from network.runtime import unheard
     subprocess.run(["sh", "-c", "echo before >&2"])

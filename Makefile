@@ -6,7 +6,7 @@ export PYTHON
 .PHONY: help setup demo check test clean
 
 help:
-	@echo 'make setup                 make .venv with all requirements (PYTHON=python3.11 chooses the Python)'
+	@echo 'make setup                 make .venv with all requirements (PYTHON=python3.13 chooses the Python)'
 	@echo 'make demo                  set up, then train and test a toy model on synthetic notes (3 minutes)'
 	@echo 'make check                 set up, then ruff and the tests that need no training (a minute)'
 	@echo 'make test                  set up, then run the tests on every TensorFlow there is a Python for'

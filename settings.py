@@ -43,7 +43,7 @@ class Settings(NamedTuple):
     negatives: str = "sampled"      # BC5CDR only: pairs that are no relation: sampled (upstream) or all
     max_steps: int = 0              # end training after this many steps; 0: no limit; a run keeps the one it began with
     save_every_minutes: float = 10.0  # how much work a cut-off run loses at most
-    precision: str = "float32"      # of products and activations: float32, or bfloat16 (TensorFlow 2.15 only)
+    precision: str = "float32"      # of products and activations: float32, or bfloat16 (not with TensorFlow 1.14)
     xla: str = "auto"               # compile elementwise chains with XLA: on, off, or auto (on from 256 wide); changes speed
     threads: int = 0                # processors a matrix product is spread over; 0: all physical cores at hand
     devices: int = 0                # of this machine that share a step; 0: all GPUs; without GPUs, parts of the processors

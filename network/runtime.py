@@ -1,7 +1,9 @@
 """TensorFlow, imported quietly: the one import every module that builds a graph starts from.
 
-Both runtimes offer the same interface here: TensorFlow 1.14, and TensorFlow 2.15 through `tensorflow.compat.v1`.
+Both runtimes offer the same interface here: TensorFlow 1.14, the reference, and a current TensorFlow through
+`tensorflow.compat.v1`. requirements.txt has their versions.
 """
+import contextlib
 import ctypes
 import functools
 import itertools
@@ -15,9 +17,46 @@ import numpy as np
 # Before the import: TensorFlow's C++ side says nothing of its own; its errors come as exceptions anyway.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-with warnings.catch_warnings():
+
+@contextlib.contextmanager
+def unheard():
+    """Within this block nothing reaches standard error: C++ code logs there whatever the log level is."""
+    try:
+        heard = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(heard, 2)
+        os.close(heard)
+
+
+@contextlib.contextmanager
+def passed_over(name):
+    """Within this block a module counts as not installed, unless it has been imported before."""
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+
+
+# Keras, of which nothing is used here, would take a third of the time to import TensorFlow; `tf.keras` still imports it.
+with warnings.catch_warnings(), unheard(), passed_over("keras"):
     warnings.simplefilter("ignore")
     import tensorflow.compat.v1 as tf
+
+# Whether this is the current TensorFlow, not the reference.
+IS_CURRENT = tf.VERSION.startswith("2.")
 
 
 def keep_memory():
@@ -92,7 +131,7 @@ def fused(function):
 
     However many places of a graph call the result, it is compiled once: XLA knows a compiled function by its name.
     """
-    if tf.VERSION.startswith("2."):
+    if IS_CURRENT:
         silence_compiler()
         return tf.function(function, autograph=False, jit_compile=True)
     from tensorflow.python.framework.function import Defun
@@ -126,18 +165,10 @@ def type_list(types):
 
 @functools.lru_cache(maxsize=None)
 def silence_compiler():
-    """Compile something small unheard: the first compilation of a process logs a line whatever the log level is."""
-    sys.stderr.flush()
-    heard = os.dup(2)
-    try:
-        with open(os.devnull, "w") as unheard:
-            os.dup2(unheard.fileno(), 2)
-        with tf.Graph().as_default(), tf.Session(config=session_config()) as session:
-            x = tf.placeholder(tf.float32, [])
-            session.run(tf.function(lambda x: x + x, autograph=False, jit_compile=True)(x), {x: 1.0})
-    finally:
-        os.dup2(heard, 2)
-        os.close(heard)
+    """Compile something small unheard: the first compilation of a process logs a line."""
+    with unheard(), tf.Graph().as_default(), tf.Session(config=session_config()) as session:
+        x = tf.placeholder(tf.float32, [])
+        session.run(tf.function(lambda x: x + x, autograph=False, jit_compile=True)(x), {x: 1.0})
 
 
 def versions():

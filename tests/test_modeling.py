@@ -316,6 +316,7 @@ def input_fn():
     return tf.data.Dataset.from_tensors((features, np.array([0, 1]))).repeat(50)
 
 
+@pytest.mark.skipif(not hasattr(tf, "estimator"), reason="the current TensorFlow has no Estimator")
 def test_an_estimator_trains_it_and_does_so_again(tmp_path):
     trained = []
     for name in ("one", "other"):

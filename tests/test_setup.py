@@ -13,7 +13,7 @@ import pytest
 
 from helpers import modules
 
-RUNTIMES = {"3.6": "1.14.0", "3.7": "1.14.0", "3.9": "2.15.1", "3.10": "2.15.1", "3.11": "2.15.1"}
+RUNTIMES = {"3.6": "1.14.0", "3.7": "1.14.0", "3.10": "2.21.0", "3.11": "2.21.0", "3.12": "2.21.0", "3.13": "2.21.0"}
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "google": "protobuf"}
 
 
@@ -52,10 +52,22 @@ class Machine:
         minor = version.rpartition(".")[0]
         return self.python(self.pyenv / "versions" / version / "bin" / f"python{minor}", version)
 
+    def uv(self, python):
+        """uv, which has no Python until it gets one: `python`."""
+        self.script("uv", f"""case "$2 $3" in
+            "install 3.13") [ -x {python}.not-yet ] && mv {python}.not-yet {python} ;;
+            "find 3.13") [ "$UV_PYTHON_PREFERENCE" = only-managed ] && [ -x {python} ] && echo {python} ;;
+            *) exit 2 ;;
+        esac""")
+
     def which(self, project, *options, **environment):
-        """Run the chooser: its exit status, standard output and standard error."""
+        """What the set-up would take: its exit status, standard output and standard error."""
+        return self.setup(project, "--which", *options, **environment)
+
+    def setup(self, project, *options, **environment):
+        """Run the set-up; results as `which`."""
         run = subprocess.run(
-            [str(self.bin / "bash"), str(project / "tools" / "setup.sh"), "--which"] + list(options),
+            [str(self.bin / "bash"), str(project / "tools" / "setup.sh")] + list(options),
             env=dict(environment, PATH=str(self.bin), PYENV_ROOT=str(self.pyenv), HOME=str(self.bin)),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
         return run.returncode, run.stdout.strip(), run.stderr.strip()
@@ -82,14 +94,16 @@ def test_python36_goes_before_newer_ones(machine, project):
 
 
 def test_without_a_reference_python_the_newest_supported_one(machine, project):
-    for version in ("3.8.18", "3.9.18", "3.10.13", "3.12.1"):
+    for version in ("3.8.18", "3.9.18", "3.10.13", "3.12.1", "3.14.0"):
         machine.python("python" + version.rpartition(".")[0], version)
-    assert machine.which(project) == (0, f"3.10.13 {machine.bin / 'python3.10'}", "")
+    assert machine.which(project) == (0, f"3.12.1 {machine.bin / 'python3.12'}", "")
+    expected = machine.python("python3.13", "3.13.0")
+    assert machine.which(project) == (0, f"3.13.0 {expected}", "")
 
 
 def test_a_command_named_only_python3_is_found(machine, project):
-    expected = machine.python("python3", "3.9.18")
-    assert machine.which(project) == (0, f"3.9.18 {expected}", "")
+    expected = machine.python("python3", "3.11.7")
+    assert machine.which(project) == (0, f"3.11.7 {expected}", "")
 
 
 def test_each_tensorflow_can_be_asked_for(machine, project):
@@ -101,11 +115,21 @@ def test_each_tensorflow_can_be_asked_for(machine, project):
     assert machine.which(project, "--only", "tf2")[0] == 1
 
 
+@pytest.mark.parametrize("options", [("--only", "tf3"), ("--only",), ("--only", "")])
+def test_another_tensorflow_is_refused_with_the_choices(machine, project, options):
+    machine.python("python3.7", "3.7.16")
+    status, output, message = machine.which(project, *options)
+    assert (status, output) == (2, "")
+    assert message.endswith("choose tf1 (TensorFlow 1.14, the reference) or tf2 (TensorFlow 2.21)") and "\n" not in message
+
+
 def test_tensorflow_1_is_not_tried_where_it_was_never_built(machine, project):
     machine.script("uname", "echo aarch64")
     machine.python("python3.7", "3.7.16")
-    machine.python("python3.9", "3.9.18")
-    assert machine.which(project)[1].startswith("3.9.18 ")
+    status, _, message = machine.which(project, PYTHON="python3.7")
+    assert status == 1 and "which cannot be used" in message and "TensorFlow 1.14" not in message
+    machine.python("python3.12", "3.12.1")
+    assert machine.which(project)[1].startswith("3.12.1 ")
 
 
 def test_python_decides(machine, project):
@@ -114,22 +138,57 @@ def test_python_decides(machine, project):
     assert machine.which(project, PYTHON=str(asked)) == (0, f"3.11.7 {asked}", "")
 
 
-@pytest.mark.parametrize("version", ["2.7.18", "3.5.10", "3.8.18", "3.12.1", "3.13.0"])
+@pytest.mark.parametrize("version", ["2.7.18", "3.5.10", "3.8.18", "3.9.18", "3.14.0"])
 def test_an_unsupported_python_is_refused_with_the_ways_out(machine, project, version):
     machine.python("mine", version)
     status, output, message = machine.which(project, PYTHON="mine")
     assert (status, output) == (1, "")
     assert message.startswith(f"error: PYTHON=mine is Python {version}, which cannot be used.")
-    for remedy in ("3.7", "3.11", "pyenv install", "conda create", "apt-get install"):
+    for remedy in ("3.7", "3.10", "3.11", "3.12", "3.13", "uv", "pyenv install", "conda create", "apt-get install"):
         assert remedy in message
 
 
 def test_no_python_at_all_is_one_message_with_the_ways_out(machine, project):
-    machine.python("python3.12", "3.12.1")
+    machine.python("python3.14", "3.14.0")
     status, output, message = machine.which(project)
     assert (status, output) == (1, "")
     assert message.count("error:") == 1
     assert "pyenv install 3.7" in message and "make setup PYTHON=" in message
+    assert message.splitlines()[1].lstrip().startswith("uv "), "the simplest way comes first"
+
+
+def test_without_a_python_uv_gets_one(machine, project, tmp_path):
+    """A whole set-up, with a Python that installs whatever it is asked to."""
+    for tool in ("cat", "cksum", "cut", "grep", "ln", "mkdir", "mv", "rm", "tee", "tr"):
+        os.symlink(shutil.which(tool), str(machine.bin / tool))
+    machine.script(tmp_path / "uv's.not-yet", 'case "$1 $2" in "-m venv") mkdir -p "$3/bin" && ln -s "$0" "$3/bin/python" ;; '
+                   '*) case "$2" in *version_info*) echo "3.13.0 $0" ;; esac ;; esac')
+    machine.uv(f"\"{tmp_path}/uv's\"")
+    assert machine.which(project)[0] == 1, "nothing is fetched where only asked"
+    status, output, message = machine.setup(project, "--venv", str(tmp_path / "venv"))
+    assert (status, message) == (0, "")
+    assert "uv gets Python 3.13" in output and "TensorFlow 2.21: uv's" in output and "ready after" in output
+    assert machine.which(project)[1] == f"3.13.0 {tmp_path}/uv's"
+    machine.python("python3.7", "3.7.16")
+    assert machine.which(project)[1].startswith("3.7.16 "), "what is there goes before"
+
+
+def test_uv_that_cannot_get_a_python_is_told(machine, project, tmp_path):
+    machine.script("uv", "echo 'no network' >&2; exit 1")
+    status, _, message = machine.setup(project, "--venv", str(tmp_path / "venv"))
+    assert status == 1 and message.startswith("no network\nerror: uv could not get Python 3.13") and "pyenv" in message
+
+
+def test_an_environment_of_a_python_no_longer_supported_is_replaced(machine, project, tmp_path):
+    old = machine.python(tmp_path / "venv" / "bin" / "python", "3.9.18")
+    expected = machine.python("python3.12", "3.12.1")
+    (tmp_path / "tools").mkdir()
+    for name in ("tools/setup.sh", "requirements.txt"):
+        shutil.copy(str(project / name), str(tmp_path / name))
+    machine.script("python3.12", f'case "$1 $2" in "-m venv") echo making; exit 1 ;; esac; echo "3.12.1 {expected}"')
+    machine.script("rm", "exit 0")
+    status, output, _ = machine.setup(tmp_path, "--venv", str(old.parent.parent))
+    assert status == 1 and "Python 3.12.1" in output and output.endswith("making")
 
 
 def test_a_python_asked_for_that_does_not_run(machine, project):
@@ -141,16 +200,16 @@ def test_a_python_without_venv_is_passed_over_and_named_when_it_is_the_only_one(
     machine.python("python3.11", "3.11.2", can_make_venv=False)
     status, _, message = machine.which(project)
     assert status == 1 and "apt-get install python3.11-venv" in message
-    machine.python("python3.9", "3.9.18")
-    assert machine.which(project)[1].startswith("3.9.18 ")
+    machine.python("python3.10", "3.10.13")
+    assert machine.which(project)[1].startswith("3.10.13 ")
 
 
-def pins(path, python_version):
-    """{distribution: version} that a requirements file holds for x86-64 Linux and a Python, e.g. "3.9"."""
+def pins(path, python_version, sys_platform="linux", machine="x86_64"):
+    """{distribution: version} that a requirements file holds for a Python, e.g. "3.10", on a system and its processor."""
     def release(text):
         return tuple(int(part) for part in text.split("."))
 
-    known = {"python_version": python_version, "sys_platform": "linux", "platform_machine": "x86_64"}
+    known = {"python_version": python_version, "sys_platform": sys_platform, "platform_machine": machine}
     compare = {"<": lambda a, b: release(a) < release(b), ">=": lambda a, b: release(a) >= release(b),
                "==": lambda a, b: a == b, "!=": lambda a, b: a != b}
 
@@ -181,8 +240,19 @@ def test_each_supported_python_gets_its_tensorflow_once(project, python_version)
     assert tensorflows == [RUNTIMES[python_version]]
 
 
-def test_python38_gets_a_tensorflow_that_pip_cannot_find_and_nothing_else(project):
-    assert pins(project / "requirements.txt", "3.8") == {"tensorflow": "1.14.0"}
+@pytest.mark.parametrize("python_version", ["3.8", "3.9"])
+def test_a_python_in_between_gets_a_tensorflow_that_pip_cannot_find_and_nothing_else(project, python_version):
+    assert pins(project / "requirements.txt", python_version) == {"tensorflow": "1.14.0"}
+
+
+@pytest.mark.parametrize("python_version", sorted(RUNTIMES))
+@pytest.mark.parametrize("sys_platform, machine, build", [
+    ("linux", "x86_64", "tensorflow-cpu"), ("linux", "aarch64", "tensorflow"), ("darwin", "arm64", "tensorflow")])
+def test_each_system_gets_the_build_that_there_is_for_it(project, python_version, sys_platform, machine, build):
+    if RUNTIMES[python_version].startswith("1."):
+        build = "tensorflow"
+    pinned = pins(project / "requirements.txt", python_version, sys_platform, machine)
+    assert [name for name in pinned if name in ("tensorflow", "tensorflow-cpu")] == [build]
 
 
 def third_party_imports(paths, local):

@@ -5,9 +5,9 @@
 #   tools/setup.sh --which [--only tf1|tf2]                only print "VERSION PATH" of the Python to take
 #
 # --dev       the tests' requirements as well
-# --only      consider only the Pythons of TensorFlow 1.14 (tf1) or of TensorFlow 2.15 (tf2)
+# --only      consider only the Pythons of the reference, TensorFlow 1 (tf1), or of the current TensorFlow (tf2)
 # PYTHON=...  in the environment: the Python to take, a name or a path; without it the first that works of
-#             3.7, 3.6 (TensorFlow 1.14, the reference), 3.11, 3.10, 3.9 (TensorFlow 2.15).
+#             3.7, 3.6 (tf1), 3.13, 3.12, 3.11, 3.10 (tf2). Where none does, uv, if there is one, gets Python 3.13.
 # Exit status: 0 done; 1 no suitable Python, or the installation failed; 2 wrong usage.
 set -euo pipefail
 
@@ -19,7 +19,8 @@ fail() {
 # ---- Finding a Python --------------------------------------------------------------------------------
 
 tf1_versions="3.7 3.6"
-tf2_versions="3.11 3.10 3.9"
+tf2_versions="3.13 3.12 3.11 3.10"
+newest=${tf2_versions%% *}
 pyenv_versions=${PYENV_ROOT:-$HOME/.pyenv}/versions
 
 # TensorFlow 1.14 was only ever built for x86-64.
@@ -52,9 +53,17 @@ commands_named() {
     done
 }
 
+# "TensorFlow 1.14", for its first digit: the version that requirements.txt has.
+tensorflow() {
+    local line
+    while read -r line; do
+        if [[ $line =~ ^tensorflow==($1\.[0-9]+) ]]; then echo "TensorFlow ${BASH_REMATCH[1]}"; return; fi
+    done <requirements.txt
+}
+
 runtime_of() {
-    case " 3.7 3.6 " in *" ${1%.*} "*) echo "TensorFlow 1.14"; return ;; esac
-    case " $tf2_versions " in *" ${1%.*} "*) echo "TensorFlow 2.15" ;; esac
+    case " $tf1_versions " in *" ${1%.*} "*) tensorflow 1; return ;; esac
+    case " $tf2_versions " in *" ${1%.*} "*) tensorflow 2 ;; esac
 }
 
 unsuitable=""  # what was found and cannot be used, for the message
@@ -82,15 +91,42 @@ choose_named() {
         chosen=$(probe "$command")
         if [[ -n $chosen ]]; then return; fi
     done < <(if [[ $1 == */* ]]; then echo "$1"; else commands_named "$1"; fi)
-    fail "PYTHON=$1 does not run. Give the path of a Python 3.7, 3.6, 3.11, 3.10 or 3.9, or leave PYTHON out."
+    fail "PYTHON=$1 does not run. Give the path of a Python of version $(all_versions), or leave PYTHON out."
 }
 
-ways_out="The project runs on Python 3.7 or 3.6 (TensorFlow 1.14, the reference) and on Python 3.11, 3.10\
- or 3.9 (TensorFlow 2.15); neither was released for Python 3.8 or for 3.12 and newer. Ways to get one:
-  pyenv             pyenv install 3.7        (or 3.11)
-  conda             conda create -n bert-cnn python=3.7 && conda activate bert-cnn
-  Debian, Ubuntu    apt-get install python3.11 python3.11-venv        (where the release has it)
-Then run 'make setup' again; it finds them by itself. 'make setup PYTHON=/path/to/python3.11' names one."
+# "3.7, 3.6, 3.13, ..."
+all_versions() {
+    local versions="${tf1_versions:+$tf1_versions }$tf2_versions"
+    echo "${versions// /, }"
+}
+
+# Sets `chosen` to the newest Python as uv has it, which it gets unless only asked; to nothing where there is no uv.
+choose_with_uv() {
+    local command
+    chosen=""
+    type -P uv >/dev/null || return 0
+    if [[ $which == no ]]; then
+        echo "$venv: no suitable Python here; uv gets Python $newest ..."
+        uv python install "$newest" >&2 || fail "uv could not get Python $newest (see above). $(ways_out)"
+    fi
+    # Only its own: what else there is has been looked at.
+    command=$(UV_PYTHON_PREFERENCE=only-managed uv python find "$newest" 2>/dev/null) || return 0
+    chosen=$(probe "$command")
+}
+
+ways_out() {
+    local which_run="on Python ${tf2_versions// /, } ($(tensorflow 2))" example=$newest
+    if [[ -n $tf1_versions ]]; then
+        which_run="on Python ${tf1_versions// /, } ($(tensorflow 1), the reference) and $which_run"
+        example=${tf1_versions%% *}
+    fi
+    printf %s "The project runs $which_run; for others there is no such TensorFlow. Ways to get one:
+  uv                pip3 install uv          (or as https://docs.astral.sh/uv says; 'make setup' gets Python $newest with it)
+  pyenv             pyenv install $example        (any of the above)
+  conda             conda create -n bert-cnn python=$example && conda activate bert-cnn
+  Debian, Ubuntu    apt-get install python3 python3-venv        (Debian 12, Ubuntu 22.04 and later)
+Then run 'make setup' again; it finds them by itself. 'make setup PYTHON=/path/to/python$newest' names one."
+}
 
 # Sets `chosen` ("VERSION PATH") and `reason`, or fails with the ways out.
 choose() {
@@ -98,7 +134,7 @@ choose() {
         choose_named "$PYTHON"
         reason="as asked for with PYTHON=$PYTHON"
         if [[ -z $(runtime_of "${chosen%% *}") ]]; then
-            fail "PYTHON=$PYTHON is Python ${chosen%% *}, which cannot be used. $ways_out"
+            fail "PYTHON=$PYTHON is Python ${chosen%% *}, which cannot be used. $(ways_out)"
         fi
         can_make_venv "${chosen#* }" || fail "PYTHON=$PYTHON cannot make virtual environments (its modules\
  venv and ensurepip are missing). On Debian and Ubuntu 'apt-get install python3-venv' adds them."
@@ -112,10 +148,15 @@ choose() {
     if [[ $only != tf1 ]]; then
         choose_among "$tf2_versions"
         reason="the newest that works"
-        if [[ $only != tf2 ]]; then reason="no Python 3.7 or 3.6 for TensorFlow 1.14 here; $reason"; fi
+        if [[ $only != tf2 && -n $tf1_versions ]]; then
+            reason="no Python ${tf1_versions// /, } for $(tensorflow 1) here; $reason"
+        fi
+        if [[ -n $chosen ]]; then return; fi
+        choose_with_uv
+        reason="uv's"
         if [[ -n $chosen ]]; then return; fi
     fi
-    fail "no suitable Python was found on PATH or in $pyenv_versions.$unsuitable $ways_out"
+    fail "no suitable Python was found on PATH or in $pyenv_versions.$unsuitable $(ways_out)"
 }
 
 # ---- Making the environment --------------------------------------------------------------------------
@@ -153,7 +194,7 @@ run_pip() {
         grep -vE '^ *(Ignoring|Requirement already|Collecting|Downloading|Using cached)' "$log" |
             tail -n 12 >&2 || true
         fail "the installation into $venv is not finished. Check the network connection and the free disk\
- space (2.5 GB), then run the same command again. All of pip's output: $venv/pip.log"
+ space (3 GB), then run the same command again. All of pip's output: $venv/pip.log"
     }
     if [[ -t 1 ]]; then printf '\r\033[K'; fi
 }
@@ -176,7 +217,7 @@ set_up() {
         "$python" -m venv "$venv"
     fi
     rm -f "$(stamp)"
-    echo "$venv: installing $runtime and what goes with it (a minute or two, up to 1.6 GB) ..."
+    echo "$venv: installing $runtime and what goes with it (a minute or two, up to 2 GB) ..."
     run_pip "$requirements"
     check_import
     wanted >"$(stamp)"
@@ -185,27 +226,32 @@ set_up() {
 
 main() {
     dev=no venv=.venv only="" which=no existing=""
+    cd "$(dirname "${BASH_SOURCE[0]}")/.."
     while [[ $# -gt 0 ]]; do
         case $1 in
             --dev) dev=yes ;;
             --which) which=yes ;;
-            --venv) venv=${2:?--venv needs a folder}; shift ;;
-            --only) only=${2:?--only needs tf1 or tf2}; shift ;;
+            --venv)
+                if [[ -z ${2:-} ]]; then fail "--venv needs a folder" 2; fi
+                venv=$2
+                shift ;;
+            --only)
+                case ${2:-} in
+                    tf1 | tf2) only=$2 ;;
+                    *) fail "--only ${2:-}: choose tf1 ($(tensorflow 1), the reference) or tf2 ($(tensorflow 2))" 2 ;;
+                esac
+                shift ;;
             *) fail "unknown option $1; see the head of tools/setup.sh" 2 ;;
         esac
         shift
     done
-    case $only in
-        "" | tf1 | tf2) ;;
-        *) fail "--only $only: there are tf1 (TensorFlow 1.14) and tf2 (TensorFlow 2.15)" 2 ;;
-    esac
-    cd "$(dirname "${BASH_SOURCE[0]}")/.."
     if [[ $which == no && -z ${PYTHON:-} && -x $venv/bin/python ]]; then
         if is_complete; then return; fi
         # The Python chosen when it was made stays, also where that was done with PYTHON=.
         existing=$(probe "$venv/bin/python")
     fi
-    if [[ -n $existing && -x ${existing#* } ]]; then
+    # One that an earlier version of the project ran on may have no TensorFlow any more.
+    if [[ -n $existing && -x ${existing#* } && -n $(runtime_of "${existing%% *}") ]]; then
         chosen=$existing reason="as before (make setup PYTHON=... changes it)"
     else
         choose

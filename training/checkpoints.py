@@ -95,7 +95,7 @@ def reading(prefix):
 def reason_of(error):
     """Why TensorFlow failed: the operating system's words, without TensorFlow's account of the graph, short and on one line."""
     lines = [line.split("[[")[0].strip() for line in str(error).split("\n")]
-    # TensorFlow 2.15 begins with the operation: "Graph execution error:", a blank line, "Detected at node ...", "Node: ...".
+    # The current TensorFlow begins with the operation: "Graph execution error:", a blank line, "Detected at node ...", "Node: ...".
     nodes = [number for number, line in enumerate(lines) if line.startswith("Node: ")]
     if lines[0] == "Graph execution error:" and nodes:
         lines = lines[nodes[-1] + 1:]

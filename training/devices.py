@@ -9,7 +9,7 @@ import os
 from typing import NamedTuple
 
 import optimization
-from network.runtime import tf
+from network.runtime import IS_CURRENT, tf
 from support.errors import InputError
 
 SUM = tf.distribute.ReduceOp.SUM
@@ -103,8 +103,8 @@ def merged(function, *tensors):
 
     In it each of the tensors stands for those of all devices.
     """
-    if tf.VERSION.startswith("2."):
-        # TensorFlow 2.15 would rewrite the source of what it calls here.
+    if IS_CURRENT:
+        # It would rewrite the source of what it calls here.
         function = tf.autograph.experimental.do_not_convert(function)
     return tf.distribute.get_replica_context().merge_call(function, args=tensors)
 
@@ -112,7 +112,7 @@ def merged(function, *tensors):
 def is_first(devices):
     """Whether the graph that is being built is that of this machine's first device."""
     number = tf.get_static_value(tf.convert_to_tensor(tf.distribute.get_replica_context().replica_id_in_sync_group))
-    # TensorFlow 1.14 numbers the devices of each machine, 2.15 those of all.
+    # TensorFlow 1.14 numbers the devices of each machine, the current one those of all.
     return int(number) % devices.local == 0
 
 

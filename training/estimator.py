@@ -1,4 +1,4 @@
-"""Fine-tuning and prediction with a TF1 Estimator: input_fn, model_fn, estimator, train, predict.
+"""Fine-tuning and prediction with an Estimator: input_fn, model_fn, estimator, train, predict.
 
 The training protocol itself (when to evaluate, what to keep, when to end) is in `protocol.py`.
 """
@@ -16,19 +16,22 @@ from inputs.features import evaluated_rows
 from inputs.views import view_of
 from network.layers import Layers, Share, worth_compiling
 from network.pretrained import check_variables, load_weights
-from network.runtime import CHECKPOINT_ERRORS, session_config, tf
+from network.runtime import CHECKPOINT_ERRORS, IS_CURRENT, session_config, tf
 from support.console import Progress
 from support.errors import InputError
-from training import checkpoints, protocol
+from training import checkpoints, monitored, protocol
 from training import devices as several
 from training.devices import ONE_DEVICE
 from training.machines import SILENCE
+
+# TensorFlow's Estimator where it has one, as the reference does.
+api = getattr(tf, "estimator", monitored)
 
 # Compiling takes a second or so for every length of a batch, which fewer batches than this do not win back.
 FEW_BATCHES = 50
 
 
-class BertCnnEstimator(tf.estimator.Estimator):
+class BertCnnEstimator(api.Estimator):
     """An Estimator whose global step is 32 bits wide, as in upstream's checkpoints, so that each side reads the other's."""
 
     def _create_and_assert_global_step(self, graph):
@@ -83,12 +86,12 @@ def model_fn(features, labels, mode, params):
         `checkpoint`.
     """
     config, settings = params["config"], params["settings"]
-    if mode == tf.estimator.ModeKeys.PREDICT:
+    if mode == api.ModeKeys.PREDICT:
         features = dict(features)
         # A test's masks are those of step 0, after which nothing is evaluated in training.
         logits = evaluation_logits(features, config, settings, params["label_count"], tf.constant(0), features.pop("number"))
         check_checkpoint(params["checkpoint"])
-        return tf.estimator.EstimatorSpec(mode, predictions=logits)
+        return api.EstimatorSpec(mode, predictions=logits)
 
     if params["devices"].strategy is not None:
         return part_model_fn(features, labels, mode, params)
@@ -112,7 +115,7 @@ def model_fn(features, labels, mode, params):
                                      init_feed_dict={variable.initial_value: weights[variable.op.name] for variable in variables})
     # The Estimator ends with a traceback where the loss it is given is not a number; the hook, which looks at the true one,
     # says what to do.
-    return tf.estimator.EstimatorSpec(mode, loss=tf.zeros([]), train_op=operation, training_hooks=[hook], scaffold=scaffold)
+    return api.EstimatorSpec(mode, loss=tf.zeros([]), train_op=operation, training_hooks=[hook], scaffold=scaffold)
 
 
 def evaluate_and_keep(hook, features, config, settings, label_count):
@@ -150,8 +153,8 @@ def part_model_fn(features, labels, mode, params):
         hook.spread = several.spread(devices, tf.global_variables())
         hook.agreement = several.Agreement(devices, step)
     scaffold = tf.train.Scaffold(init_op=tf.no_op(), saver=hook.state_saver)
-    return tf.estimator.EstimatorSpec(mode, loss=tf.zeros([]), train_op=operation, training_hooks=[Restoring(hook), hook],
-                                      scaffold=scaffold)
+    return api.EstimatorSpec(mode, loss=tf.zeros([]), train_op=operation, training_hooks=[Restoring(hook), hook],
+                             scaffold=scaffold)
 
 
 class Restoring(tf.train.SessionRunHook):
@@ -186,9 +189,9 @@ def tower(config, settings, step=None, share=None, batch=None):
 
 def check_precision(settings):
     """Raise an InputError where the TensorFlow in use cannot compute in the precision asked for."""
-    if settings.precision == "bfloat16" and not tf.VERSION.startswith("2."):
-        raise InputError(f"precision=bfloat16 needs TensorFlow 2.15, this is {tf.VERSION}: use `make setup PYTHON=python3.11`, "
-                         "or leave it at float32.")
+    if settings.precision == "bfloat16" and not IS_CURRENT:
+        raise InputError(f"precision=bfloat16 needs a current TensorFlow, this is {tf.VERSION}: use `make setup "
+                         "PYTHON=python3.13` (or 3.10 to 3.12), or leave it at float32.")
 
 
 def accuracy(logits, labels):
@@ -267,7 +270,7 @@ def check_checkpoint(prefix):
 def estimator(config, settings, model_dir, devices=ONE_DEVICE, **params):
     """The Estimator of BERT-CNN; it writes nothing of its own accord, `protocol` says what is saved when."""
     with several.cluster_unseen(devices.machines == 1):
-        run_config = tf.estimator.RunConfig(
+        run_config = api.RunConfig(
             model_dir=model_dir, tf_random_seed=settings.seed,
             session_config=session_config(settings.threads, devices.processors), train_distribute=devices.strategy,
             save_summary_steps=None, save_checkpoints_secs=None, save_checkpoints_steps=None, log_step_count_steps=None)
@@ -324,14 +327,17 @@ def run_estimator(hook, batches, label_count, bert, settings, folder, devices=ON
         return train_input_fn(batches, settings, start, devices)
 
     with warnings.catch_warnings():
-        # TensorFlow 2.15 warns of how its own distribution of a dataset looks at it.
+        # The current TensorFlow warns of how its own distribution of a dataset looks at it.
         warnings.filterwarnings("ignore", "To make it possible to preserve tf.data options")
         if devices.machines == 1:
             runner.train(input_fn)
         else:
-            # TensorFlow's one way into training on several machines; nothing is evaluated by it.
             try:
-                tf.estimator.train_and_evaluate(runner, tf.estimator.TrainSpec(input_fn), tf.estimator.EvalSpec(input_fn))
+                if api is monitored:
+                    runner.train(input_fn)
+                else:
+                    # TensorFlow 1.14's one way into training on several machines; nothing is evaluated by it.
+                    tf.estimator.train_and_evaluate(runner, tf.estimator.TrainSpec(input_fn), tf.estimator.EvalSpec(input_fn))
             except tf.errors.OpError as error:
                 # The loss of a machine breaks TensorFlow's sums, too: who watches it ends this process, and names it.
                 time.sleep(SILENCE)

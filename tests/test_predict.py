@@ -109,7 +109,7 @@ def test_a_note_without_tlinks_gets_candidates(model, predicted, tmp_path):
     (["in/{first}", "kept/{first}"], "new", ["same name"]),
     (["in/{first}"], "in", ["overwrite"]),
     (["in/{first}", "broken.xml"], "new", ["broken.xml", "not well-formed"]),
-    (["plain.txt"], "new", ["plain.txt", "plain.ann", "EVENT"]),
+    (["plain.txt"], "new", ["plain.txt", "plain.ann", "i2b2 XML"]),
     (["in/{first}", "blank.xml"], "new", ["blank.xml", "empty TEXT"]),
     (["tables/{first}.tsv"], "tables", ["overwrite"]),
     (["in/{first}"], "broken.xml", ["broken.xml", "a file is in the way"]),

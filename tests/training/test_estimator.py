@@ -11,6 +11,7 @@ from evaluation.curves import read_curves
 from helpers import settings as words_of
 from inputs import batching, reading
 from inputs.labels import LABELS
+from modeling import BertConfig
 from network.runtime import tf
 from settings import Settings, settings_for
 from support.paths import BertFolder, CorpusFolder, ResultFolder
@@ -158,7 +159,7 @@ def logits_of(inputs, whole):
 
     def logits(settings, config, masks):
         with tf.Graph().as_default(), tf.Session() as session:
-            graph = estimator.evaluation_graph(bert.config._replace(**config), settings, len(LABELS),
+            graph = estimator.evaluation_graph(BertConfig.from_dict(dict(bert.config.to_dict(), **config)), settings, len(LABELS),
                                                estimator.input_shapes(settings))
             tf.train.Saver().restore(session, ResultFolder(str(whole["false"])).best)
             return [graph.logits(session, dev, *mask) for mask in masks]

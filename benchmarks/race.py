@@ -14,7 +14,7 @@ import numpy as np
 
 from evaluation import metrics, results
 from evaluation.curves import read_curves
-from inputs import reading
+from inputs import identity, reading
 from scoring import format_table
 from support import paths
 from support.console import say
@@ -93,8 +93,9 @@ def check_same(result, recipe, assignments, seed, corpus, bert):
 @functools.lru_cache(maxsize=None)
 def data_of(corpus, bert, settings):
     """The fingerprints of a corpus and a BERT as a run record has them; read, and told of, once for all seeds."""
+    read = reading.read_bert(paths.BertFolder(bert), settings)
     return {"corpus": reading.read_corpus(paths.CorpusFolder(corpus), settings, write=False).fingerprint,
-            "bert": reading.read_bert(paths.BertFolder(bert), settings).fingerprint}
+            "bert": read.fingerprint, "model": identity.of_model(read.config, read.vocab, read.do_lower_case)}
 
 
 def is_tested(record):

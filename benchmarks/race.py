@@ -16,6 +16,7 @@ from evaluation import metrics, results
 from evaluation.curves import read_curves
 from inputs import identity, reading
 from scoring import format_table
+from settings import settings_for
 from support import paths
 from support.console import say
 from support.errors import InputError, Interrupted
@@ -84,7 +85,7 @@ def race(recipes, assignments, seeds, corpus, bert, folder):
 def check_same(result, recipe, assignments, seed, corpus, bert):
     """Raise an InputError unless a finished run is of this recipe, seed, corpus and BERT; settings not given may differ."""
     record = results.read_run(result)
-    settings = runs.settings_of_model(result, record, recipe, assignments, seed)
+    settings = settings_for(recipe, assignments, seed, runs.settings_of_model(result, record, recipe))
     changed = runs.differences(record, dict(data_of(corpus, bert, settings._replace(seed=0)), settings=settings._asdict()))
     if changed:
         raise InputError(f"{result.root} holds another run: {'; '.join(changed)}. Name another folder with --result DIR.")

@@ -8,7 +8,7 @@ from support.paths import DEFAULT_RESULT
 ADVICE = "which holds no text of any note so that it may be zipped and sent"
 # What the folder of a run, or of several, holds: patterns of paths in it.
 SIGNS_OF_A_RUN = ("run.json", "seeds.json", "checkpoints/*/vocab.txt", "checkpoints/*/best_validation.index",
-                  "seed-0/checkpoints/*/vocab.txt")
+                  "seed-0/checkpoints/*/vocab.txt", "seed-0/checkpoints/*/best_validation.index")
 
 
 def check_run(result, corpus=None):

@@ -31,16 +31,33 @@ if bash tools/setup.sh --which --only $only >/dev/null 2>&1; then
     missing=""
 fi
 
-output=$(mktemp)
-trap 'rm -f "$output"' EXIT
+# Both at the same time: each is at work on one processor for the most part. What the second prints comes after the first.
+outputs=()
+for i in "${!environments[@]}"; do outputs+=("$(mktemp)"); done
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -f "${outputs[@]}"' EXIT
+
+run_tests() {
+    # tests/training/test_runtimes.py runs each TensorFlow's models on the other one.
+    local other=${environments[$((1 - $1))]:-}
+    if [[ -n $other && $other != "${environments[$1]}" ]]; then export OTHER_PYTHON=$PWD/$other/bin/python; fi
+    "${environments[$1]}/bin/python" -m pytest "${@:2}" </dev/null 2>&1
+}
+
+if ((${#environments[@]} == 2)); then
+    run_tests 1 "$@" >"${outputs[1]}" &
+    second=$!
+fi
 status=0
 closing_lines=""
 for i in "${!environments[@]}"; do
     printf '\n==> %s\n' "${names[$i]}"
-    # tests/training/test_runtimes.py runs each TensorFlow's models on the other one.
-    if ((${#environments[@]} == 2)); then export OTHER_PYTHON=$PWD/${environments[$((1 - i))]}/bin/python; fi
-    "${environments[$i]}/bin/python" -m pytest "$@" </dev/null 2>&1 | tee "$output" || status=1
-    closing_lines+="${names[$i]}: $(tail -n 1 "$output")"$'\n'
+    if ((i == 0)); then
+        run_tests 0 "$@" | tee "${outputs[0]}" || status=1
+    else
+        wait "$second" || status=1
+        cat "${outputs[$i]}"
+    fi
+    closing_lines+="${names[$i]}: $(tail -n 1 "${outputs[$i]}")"$'\n'
 done
 
 printf '\n'

@@ -536,7 +536,7 @@ def test_a_demo_on_own_data_says_nothing_of_synthetic_notes(tmp_path, monkeypatc
 
 def test_an_unknown_runtime_is_refused_with_the_choices(project):
     finished = shell(f"bash {shlex.quote(str(project / 'tools' / 'setup.sh'))} --only tf3")
-    assert finished.returncode == 2 and "--only tf3: there are tf1" in finished.stderr and "tf2" in finished.stderr
+    assert finished.returncode == 2 and "--only tf3: choose tf1" in finished.stderr and "tf2" in finished.stderr
 
 
 def test_the_module_of_predictions_says_how_it_is_used():

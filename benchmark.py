@@ -132,8 +132,9 @@ def main():
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="benchmark.py", description="Measure this machine with BERT-CNN: features, training "
                                      "steps, evaluation, waiting, memory, and the share of the matrix-multiply peak.")
-    parser.add_argument("--size", choices=list(SIZES), default="base",
-                        help="BERT-base (12 layers, 768 wide), mini (6, 384) or tiny (2, 128); default: %(default)s")
+    parser.add_argument("--size", choices=list(SIZES),
+                        help="BERT-base (12 layers, 768 wide), mini (6, 384) or tiny (2, 128), with random weights (default: base; "
+                        "with --against the BERT of --bert)")
     parser.add_argument("--steps", metavar="N", type=positive, help="training steps, and evaluation batches, to time (default: "
                         + ", ".join(f"{size.steps} for {name}" for name, size in SIZES.items()) + ")")
     parser.add_argument("--recipe", metavar="NAME", default="paper", help=f"one of {', '.join(RECIPES)} (default: %(default)s)")
@@ -148,7 +149,8 @@ def parse_arguments():
     race.add_argument("--bert", metavar="DIR", help="BERT folder (default: the sample's toy BERT)")
     race.add_argument("--result", metavar="DIR", default=os.path.join(paths.DEFAULT_RESULT, "race"),
                       help="where the result folders go; what is finished there is not run again (default: %(default)s)")
-    race.add_argument("--seeds", metavar="N", type=positive, default=1, help="seeds 0 to N-1 (default: %(default)s)")
+    race.add_argument("--seeds", metavar="N", type=positive, default=1,
+                      help="so many seeds, from --set seed=K or 0 on (default: %(default)s)")
     arguments = parser.parse_args()
     for name in ("corpus", "bert", "result"):
         if getattr(arguments, name) == "":
@@ -157,6 +159,10 @@ def parse_arguments():
     for name in of_one if arguments.against else of_two:
         if getattr(arguments, name) != parser.get_default(name):
             parser.error(f"--{name.replace('_', '-')} goes " + ("without" if arguments.against else "with") + " --against")
+    if arguments.against and arguments.size and arguments.bert:
+        parser.error("--size goes without --bert")
+    if not arguments.against and not arguments.size:
+        arguments.size = "base"
     return arguments
 
 
@@ -168,12 +174,23 @@ def compare_recipes(arguments, settings):
     if len(set(recipes)) == 1:
         raise InputError(f"--against {arguments.against} is the recipe itself; name another one with --recipe.")
     # Both are chosen on the same documents: those that --recipe holds out.
-    assignments = [f"dev={settings.dev}"] + arguments.assignments
+    assignments = [f"dev={settings.dev}"] + [text for text in arguments.assignments if not text.startswith("seed=")]
     settings_for(arguments.against, assignments)
-    bert = arguments.bert or toy_bert()
-    pairs = race.race(recipes, assignments, arguments.seeds, arguments.corpus, bert, arguments.result)
+    seeds = range(settings.seed, settings.seed + arguments.seeds)
+    bert = random_bert(arguments) if arguments.size else arguments.bert or toy_bert()
+    pairs = race.race(recipes, assignments, seeds, arguments.corpus, bert, arguments.result)
     say("")
     say(race.table(recipes, pairs))
+
+
+def random_bert(arguments):
+    """The folder of a BERT of --size with random weights and the sample's vocabulary, below --result; made where it is not."""
+    from inputs.sample_corpus import make_tiny_bert
+    folder = os.path.join(arguments.result, f"bert-{arguments.size}")
+    if not os.path.isfile(paths.BertFolder(folder).vocab):
+        say(f"{folder}: random weights")
+        make_tiny_bert(folder, sizes=SIZES[arguments.size].bert)
+    return folder
 
 
 # ------------------------------------------------------------------------------------------------------ measuring

@@ -44,13 +44,13 @@ ROWS = (("test accuracy", "accuracy"), ("test macro-F1, labels that occur", "mac
 
 
 def race(recipes, assignments, seeds, corpus, bert, folder):
-    """Train and test two recipes with seeds 0, 1, ...
+    """Train and test two recipes with some seeds.
 
     Parameters
     ----------
     recipes : (name of the one to compare with, name of the one in question).
     assignments : "KEY=VALUE" strings for both, as `--set` takes them.
-    seeds : how many.
+    seeds : the seeds, in order.
     corpus, bert : folders.
     folder : the result folders go to RECIPE/seed-N below it.
 
@@ -63,7 +63,7 @@ def race(recipes, assignments, seeds, corpus, bert, folder):
     InputError : a command failed, and what it said is on standard error; or a finished run is not one that was asked for.
     """
     pairs = []
-    for seed in range(seeds):
+    for seed in seeds:
         pair = []
         for recipe in recipes:
             result = paths.ResultFolder(os.path.join(folder, recipe)).of_seed(seed)

@@ -540,7 +540,7 @@ TINY_CONFIG = {
 MAX_PIECES = 2500
 
 
-def make_tiny_bert(folder, seed=0):
+def make_tiny_bert(folder, seed=0, sizes=None):
     """Write a small BERT with random weights, in the layout of Google's releases.
 
     Its vocabulary is learned from the sample corpus' training documents, nothing from the test documents.
@@ -550,9 +550,10 @@ def make_tiny_bert(folder, seed=0):
     ----------
     folder : str or path, made where missing.
     seed : int, of the weights.
+    sizes : dict of what differs from TINY_CONFIG, or None.
     """
     vocabulary = tiny_vocabulary([document(name).text for name in TRAIN_DOCUMENTS])
-    config = dict(TINY_CONFIG, vocab_size=len(vocabulary))
+    config = dict(TINY_CONFIG, **(sizes or {}), vocab_size=len(vocabulary))
     bert = BertFolder(folder)
     os.makedirs(bert.root, exist_ok=True)
     save_checkpoint(tiny_variables(config, seed), bert.google_checkpoint)

@@ -114,6 +114,21 @@ def test_macro_f1_of_a_race_is_over_the_labels_that_occur_in_gold_or_prediction(
     assert racer.macro_f1 == racer.merged_macro_f1 == pytest.approx((1 + 2 / 3 + 0) / 3)
 
 
+def test_a_race_honours_size_and_seed(tmp_path, monkeypatch):
+    from benchmarks import race as racing
+    asked = {}
+    monkeypatch.setattr(racing, "race", lambda recipes, assignments, seeds, corpus, bert, folder: asked.update(
+        seeds=list(seeds), assignments=assignments, bert=bert) or [])
+    monkeypatch.setattr(racing, "table", lambda recipes, pairs: "")
+    monkeypatch.setattr("sys.argv", ["benchmark.py", "--recipe", "context", "--against", "paper", "--size", "tiny", "--seeds", "2",
+                                     "--result", str(tmp_path), *settings(seed=3, batch_size=4)])
+    arguments = benchmark.parse_arguments()
+    benchmark.compare_recipes(arguments, settings_for("context", arguments.assignments))
+    assert asked["seeds"] == [3, 4] and asked["assignments"] == ["dev=0.15", "batch_size=4"]
+    made = json.loads((tmp_path / "bert-tiny" / "bert_config.json").read_text())
+    assert (made["hidden_size"], made["num_hidden_layers"]) == (128, 2) and asked["bert"] == str(tmp_path / "bert-tiny")
+
+
 def test_time_until_an_accuracy_is_that_of_the_steps_before_it():
     seconds = race.training_seconds((np.array([1, 2, 3]), np.array([10.0, 5.0, 10.0])), 10)
     assert seconds == {1: 1.0, 2: 3.0, 3: 4.0}
@@ -146,6 +161,7 @@ def test_nothing_is_left_behind_nor_said_on_standard_error(runs):
     (("--against", "cake"), 2, "cake"),
     (("--against", "paper", "--recipe", "context", "--json", "x.json"), 2, "--json goes without --against"),
     (("--seeds", "2"), 2, "--seeds goes with --against"),
+    (("--against", "paper", "--recipe", "context", "--size", "tiny", "--bert", "x"), 2, "--size goes without --bert"),
     (("--against", "paper"), 1, "is the recipe itself"),
     (("--compare", "no such file.json"), 1, "no such file.json"),
     (("--compare", __file__), 1, "not figures of this benchmark"),

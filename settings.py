@@ -66,9 +66,9 @@ CHOICES = {"do_lower_case": ("auto", "true", "false"), "markers": ("none", "inse
            "xla": ("auto", "on", "off")}
 # Smallest and largest values, far beyond what makes sense: a slip of the hand is told, not computed for days.
 RANGES = {"seq_length": (5, 8192), "context": (0, 8192), "marker_layers": (1, 100), "num_filters": (1, 10 ** 4),
-          "filter_sizes": (1, 512), "hidden_dim": (1, 10 ** 5), "keep_prob": (1e-6, 1.0), "learning_rate": (0.0, 1e30),
+          "filter_sizes": (1, 512), "hidden_dim": (1, 10 ** 5), "keep_prob": (1e-6, 1.0), "learning_rate": (0.0, 1e10),
           "head_rate": (0.0, 1e4), "warmup": (0.0, 1.0), "weight_decay": (0.0, 10.0), "smoothing": (0.0, 1.0),
-          "clip": (1e-9, 1e30), "num_epochs": (1, 10 ** 6), "batch_size": (1, 10 ** 4), "eval_batch_size": (1, 10 ** 5),
+          "clip": (1e-9, 1e10), "num_epochs": (1, 10 ** 6), "batch_size": (1, 10 ** 4), "eval_batch_size": (1, 10 ** 5),
           "evaluate_every": (0, 10 ** 9), "patience": (0, 10 ** 9), "max_steps": (0, 10 ** 9),
           "save_every_minutes": (0.0, 1e5), "threads": (0, 10 ** 4), "devices": (0, 10 ** 4), "seed": (0, 2 ** 31 - 1)}
 SHORTEST_WINDOWS = 9  # [CLS], two pieces, each with its [SEP], and four markers

@@ -4,8 +4,8 @@ Most of what a short command costs is importing TensorFlow. A forked process is 
 imported: no session, graph or thread exists before the fork. `helpers.run` uses it; what starting a program is about is tested
 with started ones.
 
-A request is one line of JSON (program, arguments, working directory) with the file descriptors of standard output and standard
-error; the answers are two lines: the process' id, then its exit status.
+A request is one line of JSON (program, arguments, working directory, environment) with the file descriptors of standard output
+and standard error; the answers are two lines: the process' id, then its exit status.
 """
 import array
 import json
@@ -14,6 +14,7 @@ import runpy
 import signal
 import socket
 import sys
+import tempfile
 import traceback
 
 PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -60,6 +61,9 @@ def become(request, out, errors):
         os.dup2(errors, 2)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.chdir(request["folder"])
+        os.environ.clear()
+        os.environ.update(request["environment"])
+        tempfile.tempdir = None  # the environment may name another one
         program = request["program"]
         sys.argv = [program] + request["arguments"]
         if program.endswith(".py"):

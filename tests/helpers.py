@@ -16,6 +16,9 @@ from conftest import PROJECT
 from data_process_i2b2 import Example
 from inputs.labels import LABELS
 
+# As the tests began with it: some change it for a while, and the fork server lasts.
+ENVIRONMENT = dict(os.environ)
+
 NOTE = """<?xml version="1.0" encoding="UTF-8" ?>
 <ClinicalNarrativeTemporalAnnotation>
 <TEXT><![CDATA[
@@ -103,7 +106,8 @@ def run(script, *arguments, cwd=None, check=True, timeout=600, fresh=False):
 def forked(script, arguments, folder, timeout):
     """`run` in a process forked by the fork server."""
     program = str(PROJECT / script) if script.endswith(".py") else script
-    request = json.dumps({"program": program, "arguments": arguments, "folder": folder}).encode("utf-8") + b"\n"
+    request = json.dumps({"program": program, "arguments": arguments, "folder": folder,
+                          "environment": dict(os.environ)}).encode("utf-8") + b"\n"
     connection = fork_server()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
         descriptors = array.array("i", [out.fileno(), errors.fileno()])
@@ -140,7 +144,7 @@ def fork_server():
     ours, its = socket.socketpair()
     with its:
         subprocess.Popen([sys.executable, str(PROJECT / "tests" / "fork_server.py"), str(its.fileno())], pass_fds=[its.fileno()],
-                         stdin=subprocess.DEVNULL, cwd=str(PROJECT))
+                         stdin=subprocess.DEVNULL, cwd=str(PROJECT), env=ENVIRONMENT)
     return ours
 
 

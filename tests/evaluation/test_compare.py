@@ -208,6 +208,6 @@ def test_drawing_is_quiet_whatever_the_home_folder(home, tmp_path, monkeypatch):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
-    assert run("run_i2b2.py", "compare", "a", cwd=tmp_path).stderr == ""
+    assert run("run_i2b2.py", "compare", "a", cwd=tmp_path, fresh=True).stderr == ""
     assert (tmp_path / "compare.html").is_file()
     assert list((tmp_path / "temporary").iterdir()) == [], "what was needed for a while is gone"

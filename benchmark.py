@@ -29,12 +29,13 @@ from typing import NamedTuple
 from commands.common import require_libraries
 from commands.options import positive
 from inputs.batching import steps_of
-from settings import RECIPES, Settings, settings_for
+from settings import RECIPES
 from support import paths, schema
 from support.console import say
 from support.errors import InputError
 from support.files import to_json, write_atomically
 from support.main import run_main
+from tasks.i2b2 import I2B2
 
 
 class Size(NamedTuple):
@@ -107,7 +108,7 @@ RECORD = schema.record({
 def main():
     arguments = parse_arguments()
     require_libraries()
-    settings = settings_for(arguments.recipe, arguments.assignments)
+    settings = I2B2.settings_for(arguments.recipe, arguments.assignments)
     if arguments.against:
         return compare_recipes(arguments, settings)
     earlier = read_record(arguments.compare) if arguments.compare else None
@@ -139,7 +140,7 @@ def parse_arguments():
                         + ", ".join(f"{size.steps} for {name}" for name, size in SIZES.items()) + ")")
     parser.add_argument("--recipe", metavar="NAME", default="paper", help=f"one of {', '.join(RECIPES)} (default: %(default)s)")
     parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], dest="assignments",
-                        help="change a setting of the recipe; repeatable; keys: " + ", ".join(Settings._fields))
+                        help="change a setting of the recipe; repeatable; keys: " + ", ".join(I2B2.own(RECIPES["paper"])))
     parser.add_argument("--whole-run", action="store_true", help="also tell what a full training on i2b2 2012 takes at most")
     parser.add_argument("--json", metavar="FILE", help="write all figures to FILE")
     parser.add_argument("--compare", metavar="FILE", help="show the figures of an earlier --json FILE beside this run's")
@@ -175,7 +176,7 @@ def compare_recipes(arguments, settings):
         raise InputError(f"--against {arguments.against} is the recipe itself; name another one with --recipe.")
     # Both are chosen on the same documents: those that --recipe holds out.
     assignments = [f"dev={settings.dev}"] + [text for text in arguments.assignments if not text.startswith("seed=")]
-    settings_for(arguments.against, assignments)
+    I2B2.settings_for(arguments.against, assignments)
     seeds = range(settings.seed, settings.seed + arguments.seeds)
     bert = random_bert(arguments) if arguments.size else arguments.bert or toy_bert()
     pairs = race.race(recipes, assignments, seeds, arguments.corpus, bert, arguments.result)
@@ -276,8 +277,8 @@ def whole_run_note(settings):
     train, dev = whole_run_examples(settings)
     every = f"{settings.evaluate_every} steps of {settings.batch_size}" if settings.evaluate_every else "epoch"
     return (f"Whole run: {train:,} training examples, {settings.num_epochs} epochs, an evaluation every {every} on {dev:,} dev "
-            "examples.\nHow many of these "
-            "differ cannot be told without the corpus: all are taken to, an upper bound, and patience to end nothing early.")
+            "examples.\nHow many of these differ cannot be told without the corpus: all are taken to, an upper bound, and patience "
+            "to end nothing early.")
 
 
 def read_record(path):

@@ -16,11 +16,11 @@ from evaluation import metrics, results
 from evaluation.curves import read_curves
 from inputs import identity, reading
 from scoring import format_table
-from settings import settings_for
 from support import paths
 from support.console import say
 from support.errors import InputError, Interrupted
 from support.schema import listed, number, read_json, record
+from tasks.i2b2 import I2B2
 from training import runs
 from training.outcome import read_outcome
 
@@ -85,7 +85,7 @@ def race(recipes, assignments, seeds, corpus, bert, folder):
 def check_same(result, recipe, assignments, seed, corpus, bert):
     """Raise an InputError unless a finished run is of this recipe, seed, corpus and BERT; settings not given may differ."""
     record = results.read_run(result)
-    settings = settings_for(recipe, assignments, seed, runs.settings_of_model(result, record, recipe))
+    settings = I2B2.settings_for(recipe, assignments, seed, runs.settings_of_model(result, record, recipe))
     changed = runs.differences(record, dict(data_of(corpus, bert, settings._replace(seed=0)), settings=settings._asdict()))
     if changed:
         raise InputError(f"{result.root} holds another run: {'; '.join(changed)}. Name another folder with --result DIR.")

@@ -1,9 +1,11 @@
 """What the commands ask a task for."""
+import abc
+
 import settings as all_settings
 from support.errors import InputError
 
 
-class Task:
+class Task(abc.ABC):
     """What one task is, and how it is done. Its subclasses say what they do otherwise.
 
     Attributes
@@ -52,18 +54,19 @@ class Task:
 
     # -------------------------------------------------------------------------------------------------------- corpus
 
+    @abc.abstractmethod
     def corpus_folder(self, root, settings):
         """The folder of a corpus, with every path in it.
 
         It has `root`; `features`, the folder for their cache; and `outputs(result)`, the folders that commands make in it for a run
         in a paths.ResultFolder.
         """
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def check_corpus_folder(self, folder):
         """Raise an InputError that says what a corpus folder lacks, if it lacks anything."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def read_corpus(self, folder, settings, write=True):
         """Read a corpus and print a line on each split; `write`: also the files of examples beside it.
 
@@ -75,30 +78,30 @@ class Task:
         ------
         InputError : it is unusable.
         """
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def profile(self, corpus):
         """What the training and the test documents of an inputs.reading.Corpus hold: {"train": {what: int}, "test": ...}."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def tell_profile(self, corpus, counted):
         """Print what `check` tells of a corpus, an inputs.reading.Corpus, and its profile."""
-        raise NotImplementedError
 
     # ---------------------------------------------------------------------------------------------------- evaluation
 
+    @abc.abstractmethod
     def table(self, settings):
         """The kind of evaluation.predictions.Table of a run with these settings, a dict such as run.json has."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def scores(self, corpus, log_probabilities, settings):
         """What scores.json (a dict) and scores.txt hold for predictions on the test examples.
 
         corpus : inputs.reading.Corpus
         log_probabilities : float [examples, labels]
         """
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def make_report(self, result, corpus, record, table, scores, head):
         """The report of a test, and its plots: (HTML, {name: PNG}).
 
@@ -111,7 +114,6 @@ class Task:
         scores : what scores.json holds.
         head : evaluation.headline.Headline
         """
-        raise NotImplementedError
 
     def write_documents(self, result, corpus, table, with_text, names):
         """Write the predictions as documents, where the task `has_documents`; returns the folders.

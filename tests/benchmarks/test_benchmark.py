@@ -158,6 +158,8 @@ def test_nothing_is_left_behind_nor_said_on_standard_error(runs):
     (("--steps", "0"), 2, "above 0"),
     (("--recipe", "cake"), 1, "no such recipe"),
     (("--set", "batch_size=none"), 1, "batch_size"),
+    (("--set", "dev=development"), 1, "no development set"),
+    (("--set", "negatives=all"), 1, "does not read the setting negatives"),
     (("--against", "cake"), 2, "cake"),
     (("--against", "paper", "--recipe", "context", "--json", "x.json"), 2, "--json goes without --against"),
     (("--seeds", "2"), 2, "--seeds goes with --against"),

@@ -105,6 +105,11 @@ class AroundMentions:
         """Features of the examples; see `make_features`."""
         return make_features(documents, examples, tokenizer, labels)
 
+    @staticmethod
+    def read_of(example):
+        """Its note and mentions."""
+        return example.document, example.from_id, example.to_id
+
     def cache_bytes(self, documents, examples):
         """Bytes of the features' cache at most: a word piece has a character or more."""
         columns = sum(2 if name in ("types", "sentences", "orders") else 4 if name.endswith("spans") else 1

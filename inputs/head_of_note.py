@@ -75,6 +75,11 @@ class HeadOfNote:
         """Features of the examples; see `make_features`."""
         return make_features(examples, tokenizer, self._settings.seq_length, labels)
 
+    @staticmethod
+    def read_of(example):
+        """The words of its mentions and of its note."""
+        return example.target, example.context
+
     def cache_bytes(self, documents, examples):
         """Bytes of the features' cache."""
         matrices = len(Features._fields) - 1

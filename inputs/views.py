@@ -7,6 +7,7 @@ view there is. To add one, write its module, and put the class into VIEWS. What 
     name, Features                          its name, and the class of its features
     fingerprint(documents, examples, tokenizer, labels)    digest of everything that the features depend on
     make(documents, examples, tokenizer, labels)    the features: named int32 arrays, a row for each example, with `rows` and `keys`
+    read_of(example)                        what decides the model's input for an example: those with the same are computed once
     cache_bytes(documents, examples)        the most bytes that their cache takes
     training_order(features)                function of the epoch: the rows of each of its batches
     evaluation_order(features)              the rows of each evaluation batch

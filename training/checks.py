@@ -1,6 +1,7 @@
 """Whether a run can be done here: what `train` makes sure of before anything slow starts, and what `check` tells."""
 from inputs import batching
 from inputs.reading import dev_examples, held_out
+from inputs.views import view_of
 from network import pretrained
 from support.console import duration, say
 from support.errors import InputError
@@ -84,8 +85,8 @@ def report_time(corpus, bert, settings):
     from training import timing
     examples, steps = training_steps(corpus, settings)
     dev = dev_examples(corpus, settings)
-    # Examples of the same words in the same note are evaluated once, unless each has a dropout mask of its own.
-    computed = len(dev) if settings.evaluation_dropout else len({(example.target, example.context) for example in dev})
+    # What is read alike is evaluated once, unless each example has a dropout mask of its own.
+    computed = len(dev) if settings.evaluation_dropout else len({view_of(settings).read_of(example) for example in dev})
     say("time: measuring ...")
     speed = timing.measure(bert.config, settings, len(corpus.labels))
     evaluation = speed.batch * computed / settings.eval_batch_size

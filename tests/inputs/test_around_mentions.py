@@ -281,6 +281,8 @@ def test_evaluation_batches_give_every_row_back_in_order():
     made, where = unique_rows(features_of(many(100)))
     batches = batching.EvaluationBatches(made, RECIPE._replace(seq_length=64, eval_batch_size=10))
     assert len(where) == 100 > len(made.note) == len(batches.rows) == batches.ends[-1]
+    # `check` counts them without making features.
+    assert len({view_of(RECIPE).read_of(row) for row in examples(many(100))}) == len(made.note)
     labels = np.concatenate([batches.at(number).label_ids for number in range(len(batches))])
     np.testing.assert_array_equal(batching.in_order(labels, batches.rows), made.label_ids)
 

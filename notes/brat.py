@@ -16,6 +16,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from data_process_i2b2 import MENTION_TAGS, Document, Mention, Tlink, check_repeated, one_line, read_utf8, replace_ampersands
+from inputs import section_times
 from inputs.labels import LABELS
 from inputs.mentions import TYPES
 from support.console import say
@@ -158,6 +159,8 @@ def upstream(document):
 def with_relations(annotated, tlinks):
     """The annotations with a relation for each of some typed TLINKs; those to what brat cannot name are left out.
 
+    A literal end, "Admission" or "Discharge", is the annotation of that section time, where there is one.
+
     tlinks : list of data_process_i2b2.Tlink.
 
     Returns
@@ -166,11 +169,14 @@ def with_relations(annotated, tlinks):
     """
     lines = [line for line in annotated.annotations.split("\n") if line.strip()]
     number = max([int(found) for found in re.findall(r"^R(\d{1,9})\t", annotated.annotations, re.MULTILINE)] or [0])
+    ids = {**{time.literal: annotated.ids.get(time.node) for time in section_times.section_times(annotated.document).values()},
+           **annotated.ids}
     left_out = 0
     for tlink in tlinks:
-        if tlink.from_id in annotated.ids and tlink.to_id in annotated.ids:
+        sides = [ids.get(end) for end in (tlink.from_id, tlink.to_id)]
+        if all(sides):
             number += 1
-            lines.append(f"R{number}\t{tlink.type} Arg1:{annotated.ids[tlink.from_id]} Arg2:{annotated.ids[tlink.to_id]}")
+            lines.append(f"R{number}\t{tlink.type} Arg1:{sides[0]} Arg2:{sides[1]}")
         else:
             left_out += 1
     return "".join(f"{line}\n" for line in lines), left_out

@@ -80,6 +80,13 @@ def test_what_is_written_back_is_read_again(text, places):
         (tlink.from_id, tlink.to_id, tlink.type) for tlink in tlinks]
 
 
+def test_a_literal_end_is_the_annotation_of_its_section_time():
+    annotated, _ = parsed(ANNOTATIONS)
+    ends = [brat.Tlink(f"SECTIME{number}", "E0", "", end, "", "BEFORE") for number, end in enumerate(("Admission", "Discharge"))]
+    written, left_out = brat.with_relations(annotated, ends)
+    assert left_out == 1 and written.endswith("R1\tBEFORE Arg1:T1 Arg2:T5\n")
+
+
 def test_new_relations_are_numbered_after_those_that_are_there():
     annotated, _ = parsed(ANNOTATIONS + "R7\tCAUSES Arg1:T1 Arg2:T2\n")
     written, _ = brat.with_relations(annotated, [brat.Tlink("TL0", "E0", "", "E1", "", "AFTER")])

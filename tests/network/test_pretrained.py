@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from torch_files import state_dict, write_older, write_safetensors, write_zip
 
+from helpers import run, settings
 from inputs import reading
 from inputs.sample_corpus import make_tiny_bert
 from network import pretrained
@@ -341,3 +342,31 @@ def test_a_case_that_cannot_be_read_is_refused(content, tmp_path):
     (tmp_path / "tokenizer_config.json").write_text(content)
     with pytest.raises(InputError, match="tokenizer_config.json"):
         pretrained.case(paths.BertFolder(str(tmp_path)), {})
+
+
+def test_a_model_of_the_same_weights_in_each_layout_answers_the_same(bert, corpus, tmp_path):
+    from network.runtime import tf
+    own = paths.BertFolder(str(bert))
+    reader = tf.train.load_checkpoint(own.google_checkpoint)
+    arrays = {}
+    for name in reader.get_variable_to_shape_map():
+        if name.startswith("bert/"):
+            value = reader.get_tensor(name)
+            arrays["bert." + pretrained.huggingface_names(name)[0]] = value.T if pretrained.is_transposed(name) else value
+    folders = [bert]
+    for layout in ("model.safetensors", "pytorch_model.bin", "older"):
+        folders.append(tmp_path / layout)
+        folders[-1].mkdir()
+        shutil.copyfile(own.vocab, str(folders[-1] / "vocab.txt"))
+        shutil.copyfile(own.google_config, str(folders[-1] / "config.json"))
+    write_safetensors(folders[1] / "model.safetensors",
+                      {name: ("F32", list(value.shape), encoded(value, "F32")) for name, value in arrays.items()})
+    write_zip(folders[2] / "pytorch_model.bin", state_dict(arrays))
+    write_older(folders[3] / "pytorch_model.bin", state_dict(arrays))
+    answers = set()
+    for number, folder in enumerate(folders):
+        options = ("--corpus", corpus, "--bert", folder, "--result", tmp_path / f"result {number}")
+        run("run_i2b2.py", "train", *options, *settings(max_steps=3, dev=0.4, seq_length=32, batch_size=4))
+        run("run_i2b2.py", "test", *options)
+        answers.add((tmp_path / f"result {number}" / "predictions.tsv").read_bytes())
+    assert len(answers) == 1

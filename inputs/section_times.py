@@ -130,11 +130,11 @@ def timex_on_words(text, sectime, date, timexes, spans):
 
 
 def heading_events(document):
-    """The ids of the EVENTs that are the words "Admission" and "Discharge" of the headings: set of str."""
+    """The EVENTs that are the words "Admission" and "Discharge" of the headings: dict of id -> the one of TYPES."""
     spans = mentions.spans(document)
-    words = [heading.word for heading in date_headings(document.text)]
-    return {mention.id for mention in document.mentions if mention.tag == "EVENT" and mention.id in spans
-            and any(overlap(spans[mention.id], word) for word in words)}
+    headings = date_headings(document.text)
+    return {mention.id: heading.type for mention in document.mentions if mention.tag == "EVENT" and mention.id in spans
+            for heading in headings if overlap(spans[mention.id], heading.word)}
 
 
 def nodes(document):

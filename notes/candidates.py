@@ -81,7 +81,10 @@ def linked(document, chosen, ids):
 # ---------------------------------------------------------------------------------------------------- near pairs
 
 def near_pairs(document):
-    """(from_id, to_id) of events and times in the same and in neighbouring sentences; not of two times."""
+    """(from_id, to_id) of events and times in the same and in neighbouring sentences; not of two times.
+
+    The words "Admission" and "Discharge" of the headings are linked to their own dates alone, as in the corpus.
+    """
     starts = sentence_starts(document.text)
     spans = mentions.spans(document)
     tags = {mention.id: mention.tag for mention in document.mentions
@@ -89,6 +92,8 @@ def near_pairs(document):
     ordered = sorted(tags, key=lambda identifier: spans[identifier])
     sentence = {identifier: bisect.bisect_right(starts, spans[identifier][0]) for identifier in ordered}
     events = [identifier for identifier in ordered if tags[identifier] == "EVENT"]
+    times = section_times.section_times(document)
+    dates = {identifier: times[kind].timex for identifier, kind in section_times.heading_events(document).items()}
     found, seen = [], 0  # seen: the events up to here
     for number, first in enumerate(ordered):
         seen += tags[first] == "EVENT"
@@ -98,7 +103,8 @@ def near_pairs(document):
             second = others[place]
             if sentence[second] > sentence[first] + 1:
                 break
-            found.append((first, second) if tags[first] == "EVENT" else (second, first))
+            if dates.get(first, second) == second and dates.get(second, first) == first:
+                found.append((first, second) if tags[first] == "EVENT" else (second, first))
         if len(found) > MOST:
             raise InputError(f"{document.name} has more than {MOST} pairs of events and times in the same and in neighbouring "
                              "sentences, which is more than a note has: are there line breaks in it? Link what is wanted, or "

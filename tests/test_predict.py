@@ -243,6 +243,12 @@ def test_section_links_of_a_new_note_are_the_corpus_own(classifier):
                                                         ("SECTIME1", "E3", "rash", "Discharge", "Discharge")]
 
 
+def test_the_words_of_the_headings_are_linked_to_their_own_dates_alone():
+    tlinks = read_note(HEADED, kind=candidates.NEAR).whole.tlinks
+    assert {(tlink.from_id, tlink.to_id) for tlink in tlinks if {"E0", "E1"} & {tlink.from_id, tlink.to_id}} == {
+        ("E0", "T0"), ("E1", "T1")}
+
+
 def test_a_note_of_one_endless_line_is_refused_before_its_pairs_fill_the_memory():
     tags = "".join(f'<EVENT id="E{number}" start="{2 * number + 1}" end="{2 * number + 2}" text="x" type="TEST" />'
                    for number in range(600))

@@ -186,7 +186,7 @@ def compare_recipes(arguments, settings):
 
 def random_bert(arguments):
     """The folder of a BERT of --size with random weights and the sample's vocabulary, below --result; made where it is not."""
-    from inputs.sample_corpus import make_tiny_bert
+    from inputs.tiny_bert import make_tiny_bert
     folder = os.path.join(arguments.result, f"bert-{arguments.size}")
     if not os.path.isfile(paths.BertFolder(folder).vocab):
         say(f"{folder}: random weights")

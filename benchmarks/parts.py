@@ -18,7 +18,7 @@ import numpy as np
 
 from commands.options import parse_arguments
 from commands.train import train
-from inputs import batching, reading, sample_corpus
+from inputs import batching, reading, sample_corpus, tiny_bert
 from inputs.labels import LABELS
 from network.runtime import session_config, tf, usable_cores
 from support.files import write_atomically
@@ -51,11 +51,11 @@ def prepare(corpus_folder, bert_folder, sizes, notes, settings):
     InputError : the settings are none for this TensorFlow, or for a BERT.
     """
     estimator.check_precision(settings)
-    config = dict(sample_corpus.TINY_CONFIG, **sizes)
+    config = dict(tiny_bert.TINY_CONFIG, **sizes)
     pieces, words = vocabulary(config["vocab_size"])
     write_atomically(bert_folder.vocab, "\n".join(pieces + words) + "\n")
     write_atomically(bert_folder.google_config, json.dumps(config, indent=1) + "\n")
-    sample_corpus.save_checkpoint(sample_corpus.tiny_variables(config, seed=0), bert_folder.google_checkpoint)
+    tiny_bert.save_checkpoint(tiny_bert.tiny_variables(config, seed=0), bert_folder.google_checkpoint)
     reading.read_bert(bert_folder, settings)
     rng = random.Random(0)
     for number in range(notes):

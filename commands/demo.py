@@ -4,7 +4,7 @@ import os
 from commands.test import test
 from commands.train import train
 from evaluation.tlink_scores import EIGHT, THREE
-from inputs.sample_corpus import make_tiny_bert
+from inputs.tiny_bert import make_tiny_bert
 from network import pretrained
 from support import files, paths
 from support.console import say

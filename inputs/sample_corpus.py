@@ -1,4 +1,4 @@
-"""A synthetic corpus in the i2b2 2012 layout, and a tiny BERT for it: what `run_i2b2.py demo` runs on.
+"""A synthetic corpus in the i2b2 2012 layout: what `run_i2b2.py demo` runs on, with the BERT of `tiny_bert`.
 
 `python3 -m inputs.sample_corpus` writes `corpus/sample/` anew, to the byte as it is in the repository. Every patient
 is invented: the sentences are in `sample_phrases.py`, what is drawn for a patient depends on the document's
@@ -12,12 +12,9 @@ other, unless its habit is that they do.
 import argparse
 import collections
 import datetime
-import json
 import os
 import random
 import re
-import string
-import tempfile
 from typing import NamedTuple
 
 from inputs import sample_phrases as phrases
@@ -25,7 +22,7 @@ from inputs.labels import merge
 from inputs.sample_habits import HABITS, Draft, change
 from support.files import write_atomically
 from support.main import run_main
-from support.paths import SAMPLE_CORPUS, BertFolder, CorpusFolder
+from support.paths import SAMPLE_CORPUS, CorpusFolder
 
 # The numbers have gaps, and those of training and test documents interleave. The corpus' own end at 807.
 TRAIN_DOCUMENTS = ("811", "817", "823", "824", "838", "846", "852", "869", "877", "881", "893", "904", "916", "925", "931",
@@ -528,125 +525,6 @@ def token(text, place):
     """LINE:TOKEN of a character of a text; tokens are parted by blanks."""
     before = text[:place].split("\n")
     return f"{len(before)}:{before[-1].count(' ')}"
-
-
-# The tiny BERT
-
-TINY_CONFIG = {
-    "attention_probs_dropout_prob": 0.1, "hidden_act": "gelu", "hidden_dropout_prob": 0.1,
-    "hidden_size": 64, "initializer_range": 0.02, "intermediate_size": 256, "max_position_embeddings": 512,
-    "num_attention_heads": 2, "num_hidden_layers": 2, "type_vocab_size": 2,
-}
-MAX_PIECES = 2500
-
-
-def make_tiny_bert(folder, seed=0, sizes=None):
-    """Write a small BERT with random weights, in the layout of Google's releases.
-
-    Its vocabulary is learned from the sample corpus' training documents, nothing from the test documents.
-    Writes `vocab.txt`, `bert_config.json` and `bert_model.ckpt.*`; needs TensorFlow.
-
-    Parameters
-    ----------
-    folder : str or path, made where missing.
-    seed : int, of the weights.
-    sizes : dict of what differs from TINY_CONFIG, or None.
-    """
-    vocabulary = tiny_vocabulary([document(name).text for name in TRAIN_DOCUMENTS])
-    config = dict(TINY_CONFIG, **(sizes or {}), vocab_size=len(vocabulary))
-    bert = BertFolder(folder)
-    os.makedirs(bert.root, exist_ok=True)
-    save_checkpoint(tiny_variables(config, seed), bert.google_checkpoint)
-    write_atomically(bert.vocab, "\n".join(vocabulary) + "\n")
-    write_atomically(bert.google_config, json.dumps(config, indent=2, sort_keys=True) + "\n")
-
-
-def tiny_vocabulary(notes):
-    """The vocabulary: BERT's special pieces, single characters (alone and as `##` continuations), and the
-    words that these notes have more than once, the commonest first; at most MAX_PIECES.
-    """
-    counts = collections.Counter(word for note in notes for word in re.findall(r"[^\W_]+", note))
-    letters = string.digits + string.ascii_letters
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    pieces += list(string.punctuation) + list(letters) + ["##" + letter for letter in letters]
-    known = set(pieces)
-    words = sorted((word for word in counts if counts[word] > 1 and word not in known),
-                   key=lambda word: (-counts[word], word))
-    return pieces + words[:MAX_PIECES - len(pieces)]
-
-
-def tiny_variables(config, seed):
-    """Start values under the names of Google's checkpoints, drawn as BERT's: normal, cut at two deviations.
-
-    Parameters
-    ----------
-    config : dict, the content of bert_config.json.
-    seed : int
-
-    Returns
-    -------
-    dict of name -> float32 array; `kernel`s are [inputs, outputs].
-    """
-    import numpy as np
-    random_state = np.random.RandomState(seed)
-
-    def normal(*shape):
-        values = random_state.normal(size=shape)
-        while (abs(values) > 2).any():
-            outside = abs(values) > 2
-            values[outside] = random_state.normal(size=outside.sum())
-        return (values * config["initializer_range"]).astype(np.float32)
-
-    width, variables = config["hidden_size"], {}
-
-    def dense(name, inputs, outputs):
-        variables[name + "/kernel"] = normal(inputs, outputs)
-        variables[name + "/bias"] = np.zeros(outputs, np.float32)
-
-    def layer_norm(name):
-        variables[name + "/LayerNorm/gamma"] = np.ones(width, np.float32)
-        variables[name + "/LayerNorm/beta"] = np.zeros(width, np.float32)
-
-    for name, rows in (("word", "vocab_size"), ("token_type", "type_vocab_size"),
-                       ("position", "max_position_embeddings")):
-        variables[f"bert/embeddings/{name}_embeddings"] = normal(config[rows], width)
-    layer_norm("bert/embeddings")
-    for number in range(config["num_hidden_layers"]):
-        layer = f"bert/encoder/layer_{number}"
-        for part in ("query", "key", "value"):
-            dense(f"{layer}/attention/self/{part}", width, width)
-        dense(f"{layer}/attention/output/dense", width, width)
-        layer_norm(f"{layer}/attention/output")
-        dense(f"{layer}/intermediate/dense", width, config["intermediate_size"])
-        dense(f"{layer}/output/dense", config["intermediate_size"], width)
-        layer_norm(f"{layer}/output")
-    dense("bert/pooler/dense", width, width)
-    return variables
-
-
-def save_checkpoint(variables, path):
-    """Save arrays as a TensorFlow checkpoint, `path`.index and `path`.data-*.
-
-    Without the text file `checkpoint`, which would hold the machine's own path.
-
-    Parameters
-    ----------
-    variables : dict of name -> array.
-    path : str, the checkpoint's prefix; its folder exists.
-    """
-    from network.runtime import session_config, tf
-    folder, prefix = os.path.split(path)
-    with tempfile.TemporaryDirectory(prefix=".tiny_bert.", dir=folder) as temporary:
-        with tf.Graph().as_default(), tf.Session(config=session_config()) as session:
-            # Fed rather than constants, so that the graph stays small.
-            holders = {tf.placeholder(value.dtype, value.shape): value for value in variables.values()}
-            targets = [tf.Variable(holder, name=name) for name, holder in zip(variables, holders)]
-            session.run(tf.global_variables_initializer(), holders)
-            tf.train.Saver(targets).save(session, os.path.join(temporary, prefix),
-                                         write_meta_graph=False, write_state=False)
-        # The data before the index: only what has an index is taken for a checkpoint.
-        for name in sorted(os.listdir(temporary)):
-            os.replace(os.path.join(temporary, name), os.path.join(folder, name))
 
 
 def main():

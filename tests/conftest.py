@@ -35,7 +35,7 @@ def corpus(tmp_path_factory):
 @pytest.fixture(scope="session")
 def bert(tmp_path_factory):
     """The sample corpus' tiny BERT, in a folder with a space in its name."""
-    from inputs.sample_corpus import make_tiny_bert
+    from inputs.tiny_bert import make_tiny_bert
     folder = tmp_path_factory.mktemp("bert") / "tiny bert"
     make_tiny_bert(str(folder))
     return folder

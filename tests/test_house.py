@@ -27,7 +27,7 @@ FRONT = {"benchmark", "data_process_BC5CDR", "data_process_E3C", "data_process_i
 LEVEL_OF = {name: number for number, level in enumerate(LEVELS) for name in level}
 # Wings whose modules may import TensorFlow, and the other modules that build a graph.
 GRAPHS = ("network", "training", "benchmarks", "modeling", "optimization", "text_model", "predict", "notes.export",
-          "inputs.sample_corpus")
+          "inputs.tiny_bert")
 # What must start in milliseconds and work without TensorFlow: (words of the command, exit status).
 LIGHT = (("run_i2b2.py --help", 0), ("run_BC5CDR.py --help", 0), ("scoring.py --help", 0), ("data_process_i2b2.py --help", 0),
          ("benchmark.py --help", 0),

@@ -277,7 +277,7 @@ def corpus(project, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def bert(tmp_path_factory):
-    from inputs.sample_corpus import make_tiny_bert
+    from inputs.tiny_bert import make_tiny_bert
     folder = tmp_path_factory.mktemp("bert")
     make_tiny_bert(str(folder))
     return folder

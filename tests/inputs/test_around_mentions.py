@@ -13,7 +13,7 @@ from helpers import corpus_of, run, settings
 from inputs import around_mentions, batching, mentions, reading
 from inputs.features import unique_rows
 from inputs.labels import LABELS
-from inputs.sample_corpus import make_tiny_bert
+from inputs.tiny_bert import make_tiny_bert
 from inputs.views import view_of
 from network.runtime import tf
 from settings import settings_for

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from inputs import reading
-from inputs.sample_corpus import make_tiny_bert
+from inputs.tiny_bert import make_tiny_bert
 from inputs.vocabulary import read_vocab
 from network.config import load_config
 from settings import Settings

@@ -9,7 +9,7 @@ from torch_files import state_dict, write_older, write_safetensors, write_zip
 
 from helpers import run, settings
 from inputs import reading
-from inputs.sample_corpus import make_tiny_bert
+from inputs.tiny_bert import make_tiny_bert
 from network import pretrained
 from settings import Settings
 from support import paths
@@ -308,7 +308,7 @@ def test_what_is_not_finite_is_not_loaded(google, weights, layout, value, tmp_pa
     if layout != "safetensors":
         os.remove(folder.safetensors)
     if layout == "google":
-        from inputs.sample_corpus import save_checkpoint
+        from inputs.tiny_bert import save_checkpoint
         save_checkpoint(damaged, folder.google_checkpoint)
     elif layout != "safetensors":
         model = state_dict({NAMES[key[len("bert/"):]][0]: array.T if NAMES[key[len("bert/"):]][1] else array

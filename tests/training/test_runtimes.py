@@ -9,7 +9,7 @@ import pytest
 from conftest import PROJECT
 from evaluation import predictions
 from helpers import corpus_of, run, settings
-from inputs.sample_corpus import make_tiny_bert
+from inputs.tiny_bert import make_tiny_bert
 from support.paths import SAMPLE_CORPUS, TEST_XML, TRAIN_XML
 
 

@@ -49,7 +49,7 @@ class RelationClassifier:
         self._model = folder.best
         checkpoints.check(self._model)
         record = results.read_run(folder)
-        self.settings = runs.settings_of_model(folder, record, recipe, assignments)
+        self.settings = runs.settings_of_model(folder, record, recipe, assignments, settings_for=I2B2.settings_for)
         runs.tell_changes(record, self.settings)
         estimator.check_precision(self.settings)
         self.bert = reading.bert_of_model(folder, record, self.settings, bert and paths.BertFolder(bert))

@@ -147,6 +147,12 @@ def test_without_a_model_or_its_vocabulary_the_message_says_what_to_do(model, pr
     assert run("run_i2b2.py", "predict", note, "--out", "x", "--candidates", "some", check=False).returncode == 2
 
 
+def test_a_setting_of_another_task_is_refused(model):
+    from predict import RelationClassifier
+    with pytest.raises(InputError, match="does not read the setting negatives"):
+        RelationClassifier(str(model[1]), assignments=["negatives=all"])
+
+
 # ---------------------------------------------------------------------------------------------------- from Python
 
 @pytest.fixture(scope="module")

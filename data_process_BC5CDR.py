@@ -30,9 +30,9 @@ from xml.etree.ElementTree import TreeBuilder
 
 from defusedxml.ElementTree import DefusedXMLParser, ParseError
 
-from data_process_i2b2 import one_line, tsv_lines
+from data_process_i2b2 import archives_in, one_line, read_utf8, shortened, tsv_lines, unpacking
 from support.errors import InputError
-from support.files import open_regular, replacing
+from support.files import replacing
 from support.main import run_main
 from support.paths import BC5CDRFolder
 
@@ -120,31 +120,14 @@ def read_documents(path):
         id of its own, title or abstract, or has an unusable annotation or relation.
     """
     path = os.fspath(path)
-    documents = _parse(path, _read(path))
+    documents = _parse(path, read_utf8(path, RESTORE, MAX_BYTES, "file of BC5CDR"))
     if not documents:
         raise InputError(f"{path} holds no document. {RESTORE}")
     identifier, count = Counter(document.id for document in documents).most_common(1)[0]
     if count > 1:
-        raise InputError(f"{path} has {count} documents of the id {_shortened(identifier)}, by which examples are told apart. "
+        raise InputError(f"{path} has {count} documents of the id {shortened(identifier)}, by which examples are told apart. "
                          f"{RESTORE}")
     return documents
-
-
-def _read(path):
-    try:
-        with open_regular(path) as source:
-            raw = source.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}. Check the path and its permissions.") from error
-    if len(raw) > MAX_BYTES:
-        raise InputError(f"{path} is larger than {MAX_BYTES // 10**6} MB, which no file of BC5CDR is. {RESTORE}")
-    if not raw.strip():
-        raise InputError(f"{path} is empty. {RESTORE}")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path} is not UTF-8: line {line} has a byte of another encoding. {RESTORE}") from None
 
 
 def _parse(path, source):
@@ -219,7 +202,7 @@ def _document(path, line, element):
     identifier = one_line(_text(element, "id")).strip()
     if not identifier:
         raise InputError(f"{path}: the document at line {line} has no id. {RESTORE}")
-    where = f"{path}: document {_shortened(identifier)}"
+    where = f"{path}: document {shortened(identifier)}"
     title, abstract = _title_and_abstract(where, element)
     mentions = _mentions(where, element)
     relations = tuple(_relation(where, relation, mentions) for relation in element.findall("relation"))
@@ -240,7 +223,7 @@ def _mentions(where, element):
     """{"Chemical": {MeSH id: text}, "Disease": {MeSH id: text}}, see Document."""
     mentions = {"Chemical": {}, "Disease": {}}
     for annotation in element.iter("annotation"):
-        this = f"{where}: annotation {_shortened(annotation.get('id', ''))}"
+        this = f"{where}: annotation {shortened(annotation.get('id', ''))}"
         infons = _infons(annotation)
         ids = [part.strip() for part in infons.get("MESH", "").split("|")]
         text = one_line(_text(annotation, "text")).lower()
@@ -256,7 +239,7 @@ def _mentions(where, element):
 
 
 def _relation(where, element, mentions):
-    this = f"{where}: relation {_shortened(element.get('id', ''))}"
+    this = f"{where}: relation {shortened(element.get('id', ''))}"
     infons = _infons(element)
     if infons.get("relation") != "CID":
         raise InputError(f"{this} is not of the type CID. {RESTORE}")
@@ -266,7 +249,7 @@ def _relation(where, element, mentions):
         if not mesh:
             raise InputError(f"{this} names no {kind}. {RESTORE}")
         if mesh not in known:
-            raise InputError(f"{this} names the {kind} {_shortened(mesh)}, which no annotation of the document has. {RESTORE}")
+            raise InputError(f"{this} names the {kind} {shortened(mesh)}, which no annotation of the document has. {RESTORE}")
         pair.append(mesh)
     return tuple(pair)
 
@@ -278,10 +261,6 @@ def _infons(element):
 def _text(element, name):
     found = element.find(name)
     return "" if found is None else "".join(found.itertext())
-
-
-def _shortened(value, length=40):
-    return one_line(value if len(value) <= length else value[:length] + "...")
 
 
 # ----------------------------------------------------------------------------------------------------------- examples
@@ -420,11 +399,10 @@ def check_corpus_folder(corpus):
     missing = [path for path in (corpus.train_xml, corpus.dev_xml, corpus.test_xml) if not os.path.isfile(path)]
     if not missing:
         return
-    archives = sorted(name for name in os.listdir(corpus.root) if name.lower().endswith((".zip", ".gz", ".tgz")))
+    archives = archives_in(corpus.root)
     if archives:
-        program = "unzip" if archives[0].lower().endswith(".zip") else "tar -xzf or gunzip"
-        raise InputError(f"{missing[0]} does not exist, but {os.path.join(corpus.root, archives[0])} does: unpack it in that "
-                         f"folder, for example with {program}.")
+        raise InputError(f"{missing[0]} does not exist, but the archive {os.path.join(corpus.root, archives[0])} does. Unpack it: "
+                         f"{unpacking(corpus.root, archives[0])}")
     raise InputError(f"{missing[0]} does not exist. {GETTING_THE_CORPUS}")
 
 

@@ -195,31 +195,51 @@ def has_stray_ampersand(source):
     return any(not match.group(1) for match in _AMPERSAND.finditer(source))
 
 
-def read_bytes(path, remedy):
-    """The content of a corpus' file; InputError, with this remedy, if it cannot be read or exceeds `MAX_BYTES`."""
+def read_bytes(path, remedy, most=None, what="annotated note"):
+    """The content of a corpus' file.
+
+    Parameters
+    ----------
+    path : the file.
+    remedy : what helps where it is too large, as a sentence.
+    most : its largest size in bytes; None for `MAX_BYTES`.
+    what : what is never that large.
+
+    Raises
+    ------
+    InputError : it cannot be read, or is larger.
+    """
+    most = most or MAX_BYTES
     try:
         with open_regular(path) as source:
-            raw = source.read(MAX_BYTES + 1)
+            raw = source.read(most + 1)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}. Check the path and its "
                          "permissions.") from error
-    if len(raw) > MAX_BYTES:
-        raise InputError(f"{path} is larger than {MAX_BYTES // 10**6} MB, which no annotated note is. {remedy}")
+    if len(raw) > most:
+        raise InputError(f"{path} is larger than {most // 10**6} MB, which no {what} is. {remedy}")
     return raw
 
 
-def read_utf8(path):
-    """The text of an XML file; InputError as `read_bytes`, or if it is empty or not UTF-8."""
-    raw = read_bytes(path, "Take it out of the folder.")
+def read_utf8(path, remedy=None, most=None, what="annotated note"):
+    """The text of a corpus' file; `most` and `what` as for `read_bytes`.
+
+    remedy : what helps where the file cannot be used, as a sentence; None for what helps with one note of many.
+
+    Raises
+    ------
+    InputError : as `read_bytes`, or it is empty or not UTF-8.
+    """
+    raw = read_bytes(path, remedy or "Take it out of the folder.", most, what)
     if not raw.strip():
-        raise InputError(f"{path} is empty. Restore it from the archive, or take it out of the folder.")
+        raise InputError(f"{path} is empty. {remedy or 'Restore it from the archive, or take it out of the folder.'}")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         # `from None`: the decoding error would carry the bytes of the note along.
-        raise InputError(f"{path} is not UTF-8: line {line} has a byte of another encoding. Convert the "
-                         "file, for example with `iconv -f ISO-8859-1 -t UTF-8`.") from None
+        raise InputError(f"{path} is not UTF-8: line {line} has a byte of another encoding. " + (
+            remedy or "Convert the file, for example with `iconv -f ISO-8859-1 -t UTF-8`.")) from None
 
 
 def _parse(path, source, require_text):
@@ -309,19 +329,20 @@ def _tlink(path, line, attributes):
     if "id" not in attributes:
         raise InputError(f"{path}: the TLINK at line {line} has no id. Correct it, or restore the file.")
     identifier = attributes["id"]
-    where = f"{path}: TLINK {_shortened(identifier)} at line {line}"
+    where = f"{path}: TLINK {shortened(identifier)} at line {line}"
     missing = [name for name in TLINK_ATTRIBUTES if name not in attributes]
     if missing:
         raise InputError(f"{where} has no {', '.join(missing)}. Correct it, or restore the file.")
     label = attributes["type"].strip().upper()
     if label and label not in LABELS:
-        raise InputError(f"{where} has the unknown type \"{_shortened(attributes['type'])}\". Correct it to "
+        raise InputError(f"{where} has the unknown type \"{shortened(attributes['type'])}\". Correct it to "
                          f"one of {', '.join(LABELS)}, or leave it empty to leave the TLINK out.")
     return Tlink(identifier, attributes["fromID"], attributes["fromText"], attributes["toID"],
                  attributes["toText"], label)
 
 
-def _shortened(value, length=40):
+def shortened(value, length=40):
+    """A value of a file as a message shows it: short, on one line."""
     return one_line(value if len(value) <= length else value[:length] + "...")
 
 
@@ -568,14 +589,16 @@ def check_corpus_folder(corpus):
 def archives_in(folder):
     """The names of the archives in a folder, sorted; none where it cannot be listed."""
     try:
-        return sorted(name for name in os.listdir(folder) if name.lower().endswith((".tar.gz", ".tgz", ".tar", ".zip")))
+        return sorted(name for name in os.listdir(folder) if name.lower().endswith((".gz", ".tgz", ".tar", ".zip")))
     except OSError:
         return []
 
 
 def unpacking(folder, archive):
-    """The command that unpacks an archive of a folder where it is."""
-    program = "unzip {0} -d {1}" if archive.lower().endswith(".zip") else "tar -xf {0} -C {1}"
+    """The command that unpacks an archive, or a compressed file, of a folder where it is."""
+    name = archive.lower()
+    program = ("unzip {0} -d {1}" if name.endswith(".zip") else
+               "gunzip {0}" if name.endswith(".gz") and not name.endswith(".tar.gz") else "tar -xf {0} -C {1}")
     return program.format(shlex.quote(os.path.join(folder, archive)), shlex.quote(folder))
 
 

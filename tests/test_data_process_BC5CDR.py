@@ -475,7 +475,7 @@ def test_missing_file_is_named(corpus, name):
 def test_archive_left_unpacked_is_named(tmp_path, archive, tool):
     (tmp_path / archive).write_bytes(b"")
     message = refusal(tmp_path)
-    assert f"{tmp_path / archive} does: unpack it" in message and tool in message
+    assert f"the archive {tmp_path / archive} does. Unpack it: {tool} " in message and str(tmp_path) in message
 
 
 def test_earlier_files_stay_when_a_split_is_broken(corpus, capsys):

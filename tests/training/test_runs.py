@@ -5,6 +5,7 @@ import re
 import shutil
 import tempfile
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -288,29 +289,53 @@ def test_weights_too_large_for_float16_are_not_exported_as_infinite(own_model, t
 
 
 @pytest.mark.trains
-def test_a_training_chooses_no_model_that_is_not_finite(corpus, bert, tmp_path):
-    """The step's own loss is a number; what the weights that it makes answer is none."""
+def test_a_training_whose_numbers_overflow_ends(corpus, bert, tmp_path):
     result = ResultFolder(str(tmp_path / "result"))
     finished = run("run_i2b2.py", "train", "--corpus", corpus, "--bert", bert, "--result", result.root, *settings(
-        learning_rate=1e38, clip=1e38, seq_length=32, batch_size=4, max_steps=3, evaluate_every=1), check=False)
-    assert finished.returncode == 1 and "at step 1 the largest dev logit is" in finished.stderr, finished.stderr
-    assert "not a finite number. There is no model to keep yet" in finished.stderr and len(finished.stderr.splitlines()) == 1
-    assert not checkpoints.exists(result.best)
+        learning_rate=1e10, clip=1e10, seq_length=32, batch_size=4, max_steps=9, evaluate_every=9), check=False)
+    assert finished.returncode == 1 and "not a finite number. There is no model to keep yet" in finished.stderr, finished.stderr
+    assert len(finished.stderr.splitlines()) == 1 and not checkpoints.exists(result.best)
+
+
+class Quiet:
+    """Stands in for the progress and the curves."""
+    def close(self):
+        """Nothing to do."""
+
+
+def protocol_at_step_3(folder):
+    """The training protocol of a run without a model yet, after the third step."""
+    from inputs.head_of_note import Features
+    from settings import Settings
+    from training.protocol import NEVER, TrainingProtocol
+    rows = np.zeros([2, 5], np.int32)
+    one = TrainingProtocol(None, Features(rows, rows, rows, rows[:, 0]), ["AFTER", "BEFORE"], Settings(), ResultFolder(str(folder)),
+                           None)
+    # pylint: disable=protected-access
+    one._step, one._best_score, one._progress, one._curves, one._last_save = 3, NEVER, Quiet(), Quiet(), time.time()
+    return one
+
+
+@pytest.mark.trains
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_no_model_is_chosen_whose_answers_are_not_finite(value, tmp_path):
+    class Evaluation:
+        """Answers with one number that is none."""
+        @staticmethod
+        def logits(_, batch, *masks):
+            """As EvaluationGraph's."""
+            return np.array([[1.0, value], [0.0, 1.0]], np.float32)[:len(batch.label_ids)]
+    one = protocol_at_step_3(tmp_path)
+    one.evaluation = Evaluation
+    with pytest.raises(InputError, match="at step 3 the largest dev logit is (nan|inf), not a finite number. There is no model to"):
+        one._evaluate(None)  # pylint: disable=protected-access
+    assert files_below(tmp_path) == []
 
 
 @pytest.mark.trains
 @pytest.mark.parametrize("value, words", [(np.nan, "at step 3 the largest weight is nan"), (np.inf, "the largest weight is nan"),
                                           (None, "reads back damaged"), (1.0, None)])
 def test_no_state_is_kept_that_could_not_be_used(value, words, tmp_path):
-    from inputs.head_of_note import Features
-    from settings import Settings
-    from training.protocol import NEVER, TrainingProtocol
-
-    class Quiet:
-        """Stands in for the progress and the curves."""
-        def close(self):
-            """Nothing to do."""
-
     class Saver:
         """Writes a weight of some value, or a file that is no checkpoint."""
         def save(self, _, prefix, **how):
@@ -324,9 +349,7 @@ def test_no_state_is_kept_that_could_not_be_used(value, words, tmp_path):
                 tf.get_variable("weight", [2]).load(np.array([0.0, value], np.float32), session)
                 tf.train.Saver().save(session, prefix, **how)
 
-    rows = np.zeros([2, 5], np.int32)
-    one = TrainingProtocol(None, Features(rows, rows, rows, rows[:, 0]), Settings(), ResultFolder(str(tmp_path)), None)
-    one._step, one._best_score, one._progress, one._curves = 3, NEVER, Quiet(), Quiet()  # pylint: disable=protected-access
+    one = protocol_at_step_3(tmp_path)
 
     def save():
         checkpoints.save_state(lambda prefix: one._write(Saver(), None, prefix),  # pylint: disable=protected-access

@@ -100,7 +100,8 @@ def model(corpus_folder, bert_folder, result, settings, steps):
     stopwatch = Stopwatch(hook, batches, batching.EvaluationBatches(dev, settings).at(0), bert.config, settings, steps)
     runner = estimator.estimator(bert.config, settings, result.checkpoints, label_count=len(LABELS), bert=bert.folder,
                                  total_steps=total, hook=hook)
-    runner.train(lambda: estimator.train_input_fn(batches, settings, 0), hooks=[stopwatch])
+    with hook.held:
+        runner.train(lambda: estimator.train_input_fn(batches, settings, 0), hooks=[stopwatch])
     figures = dict(stopwatch.figures(), input_seconds=seconds_of_input(batches, settings))
     return dict(figures, input_share=figures["input_seconds"] / figures["train_seconds"])
 

@@ -51,18 +51,26 @@ def watched():
 
 
 @contextlib.contextmanager
-def held_back(note):
+def held_back(note="stopping ..."):
     """Within this block a signal only sets `pending()`, which the block looks at when it can end in good order.
+
+    At the end of the outermost block a signal that arrived raises `Interrupted`.
 
     Parameters
     ----------
     note : what to tell the user at once.
     """
-    _watch.note = note
+    outer, _watch.note = _watch.note, note
     try:
         yield
     finally:
-        _watch.note = None
+        _watch.note = outer
+    if outer is None:
+        raise_pending()
+
+
+def raise_pending():
+    """Raise `Interrupted` where a signal has arrived."""
     if _watch.pending is not None:
         raise Interrupted(MESSAGE, _watch.pending)
 

@@ -17,6 +17,7 @@ from inputs.views import view_of
 from network.layers import Layers, Share, worth_compiling
 from network.pretrained import check_variables, load_weights
 from network.runtime import CHECKPOINT_ERRORS, IS_CURRENT, session_config, tf
+from support import interrupts
 from support.console import Progress
 from support.errors import InputError
 from training import checkpoints, monitored, protocol
@@ -178,7 +179,9 @@ def evaluation_logits(inputs, config, settings, label_count, step, number):
     step, number : int32 scalar tensors, the global step and the batch's number, which the dropout masks depend on.
     """
     layers = tower(config, settings, step, batch=number) if settings.evaluation_dropout else tower(config, settings)
-    return text_model.bert_cnn(inputs, config, settings._replace(keep_prob=1.0), layers, label_count)
+    # An exception in the midst of TensorFlow's calls from C++ to Python ends in an error of its own.
+    with interrupts.held_back():
+        return text_model.bert_cnn(inputs, config, settings._replace(keep_prob=1.0), layers, label_count)
 
 
 def tower(config, settings, step=None, share=None, batch=None):
@@ -326,10 +329,11 @@ def run_estimator(hook, batches, label_count, bert, settings, folder, devices=ON
     def input_fn():
         return train_input_fn(batches, settings, start, devices)
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), hook.held:
         # The current TensorFlow warns of how its own distribution of a dataset looks at it.
         warnings.filterwarnings("ignore", "To make it possible to preserve tf.data options")
         if devices.machines == 1:
+            hook.held.enter_context(interrupts.held_back())  # as in evaluation_logits, while the graph is built
             runner.train(input_fn)
         else:
             try:

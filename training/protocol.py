@@ -67,7 +67,8 @@ class TrainingProtocol(tf.train.SessionRunHook):
     """Runs the protocol around each training step of the Estimator's loop.
 
     When `model_fn` has built the graph it sets `training_tensors` (dict of scalars), `evaluation` (see
-    estimator.EvaluationGraph), `best_saver` and `state_saver`, and calls `create_state`.
+    estimator.EvaluationGraph), `best_saver` and `state_saver`, and calls `create_state`. The training runs within `held`, a
+    contextlib.ExitStack: at its end signals interrupt again.
 
     Parameters
     ----------
@@ -88,7 +89,7 @@ class TrainingProtocol(tf.train.SessionRunHook):
         self._state = state
         self.continues = state is not None
         self._machines = machines
-        self._held = contextlib.ExitStack()
+        self.held = contextlib.ExitStack()
         self._one_label = None  # what is told of the best model at the end, where this process has evaluated it
         self.spread = self.agreement = self.outcome = None
 
@@ -116,8 +117,9 @@ class TrainingProtocol(tf.train.SessionRunHook):
     def after_create_session(self, session, coord):
         if self._state is not None and session.run(self._variables["best_score"]) > NEVER:
             checkpoints.check(self._result.best)
+        interrupts.raise_pending()
         # From here on a signal is looked at where the state can be saved: between two steps or evaluation batches.
-        self._held.enter_context(interrupts.held_back("stopping: the state is saved after this step ..."))
+        self.held.enter_context(interrupts.held_back("stopping: the state is saved after this step ..."))
         self._step = int(session.run(tf.train.get_global_step(session.graph)))
         state = session.run(self._variables)
         self._best_score, self._best_step = float(state["best_score"]), int(state["best_step"])
@@ -164,7 +166,6 @@ class TrainingProtocol(tf.train.SessionRunHook):
             say(self._one_label)
         self.outcome = Outcome(self._end_reason(), self._step, self._best_step, self._best_score)
         files.write_atomically(self._result.outcome, files.to_json(self.outcome._asdict()))
-        self._held.close()
 
     # ------------------------------------------------------------------------------------------------- the rules
 
@@ -316,7 +317,7 @@ class FollowingProtocol(tf.train.SessionRunHook):
 
     def __init__(self, step, machines):
         self._step, self._machines = step, machines
-        self._held = contextlib.ExitStack()
+        self.held = contextlib.ExitStack()
 
     def create_state(self):
         """Add the variables that the chief's graph has."""
@@ -327,7 +328,7 @@ class FollowingProtocol(tf.train.SessionRunHook):
         session.run(self.spread)
 
     def after_create_session(self, session, coord):
-        self._held.enter_context(interrupts.held_back("stopping: the chief saves the state after this step ..."))
+        self.held.enter_context(interrupts.held_back("stopping: the chief saves the state after this step ..."))
         if agree(self.agreement, session, self._machines, False, None)[0]:
             coord.request_stop()
 
@@ -338,9 +339,6 @@ class FollowingProtocol(tf.train.SessionRunHook):
             run_context.request_stop()
         elif signal_number is not None:
             raise interrupted(self._step, signal_number)
-
-    def end(self, session):
-        self._held.close()
 
 
 def selection_variables():

@@ -13,6 +13,7 @@ from inputs import batching
 from inputs.views import view_of
 from network.config import BertConfig
 from network.runtime import session_config, tf
+from support import interrupts
 from training import estimator
 
 TIMED_STEPS = 2
@@ -52,14 +53,15 @@ def measure_graph(config, settings, label_count):
     training_batch, evaluation_batch = (view_of(settings).full_batch(count, config.vocab_size)
                                         for count in (settings.batch_size, settings.eval_batch_size))
     with tf.Graph().as_default():
-        inputs = {name: tf.constant(array) for name, array in batching.inputs_of(training_batch).items()}
-        step = tf.get_variable("global_step", [], tf.int32, tf.zeros_initializer(), trainable=False)
-        logits = text_model.bert_cnn(inputs, config, settings, estimator.tower(config, settings, step), label_count)
-        loss = tf.reduce_mean(text_model.cross_entropy(logits, training_batch.label_ids))
-        operation, _, _ = optimization.train_op(loss, settings, step, total_steps=1)
-        with tf.variable_scope(tf.get_variable_scope(), reuse=True):
-            inputs = {name: tf.constant(array) for name, array in batching.inputs_of(evaluation_batch).items()}
-            evaluation = estimator.evaluation_logits(inputs, config, settings, label_count, step, tf.constant(0))
+        with interrupts.held_back():
+            inputs = {name: tf.constant(array) for name, array in batching.inputs_of(training_batch).items()}
+            step = tf.get_variable("global_step", [], tf.int32, tf.zeros_initializer(), trainable=False)
+            logits = text_model.bert_cnn(inputs, config, settings, estimator.tower(config, settings, step), label_count)
+            loss = tf.reduce_mean(text_model.cross_entropy(logits, training_batch.label_ids))
+            operation, _, _ = optimization.train_op(loss, settings, step, total_steps=1)
+            with tf.variable_scope(tf.get_variable_scope(), reuse=True):
+                inputs = {name: tf.constant(array) for name, array in batching.inputs_of(evaluation_batch).items()}
+                evaluation = estimator.evaluation_logits(inputs, config, settings, label_count, step, tf.constant(0))
         with tf.Session(config=session_config(settings.threads)) as session:
             session.run(tf.global_variables_initializer())
             return Speed(*(median_seconds(lambda: session.run(part)) for part in (operation, evaluation.op)))

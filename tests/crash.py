@@ -24,6 +24,7 @@ import numpy as np
 import commands.train
 from commands.options import parse_arguments
 from evaluation.curves import _events, read_curves
+from fork_server import prepare_to_fork
 from network.runtime import tf
 from support import files, paths
 from support.main import run_main
@@ -176,6 +177,7 @@ def curves_of(result, name):
 def main():
     folder, kills, seed, arguments = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]
     random.seed(seed)
+    prepare_to_fork()
     whole = os.path.join(folder, "whole")
     assert train(whole, arguments)
     moments = seconds_of_training(paths.ResultFolder(whole))

@@ -8,6 +8,7 @@ A request is one line of JSON (program, arguments, working directory, environmen
 and standard error; the answers are two lines: the process' id, then its exit status.
 """
 import array
+import gc
 import json
 import os
 import runpy
@@ -85,6 +86,15 @@ def become(request, out, errors):
         os._exit(status)
 
 
+def prepare_to_fork():
+    """Do once what every forked process would: the first drawing's imports, and looking for garbage in what was imported."""
+    from evaluation import plots
+    plots.confusion(["a", "b"], [[1, 0], [0, 1]])
+    if hasattr(gc, "freeze"):  # not in Python 3.6
+        gc.collect()
+        gc.freeze()
+
+
 def main():
     """Import what commands import, then serve the socket whose descriptor is the only argument."""
     sys.path[0] = PROJECT
@@ -96,6 +106,7 @@ def main():
     import predict  # noqa: F401
     import training.checks  # noqa: F401
     import training.timing  # noqa: F401
+    prepare_to_fork()
     serve(socket.socket(fileno=int(sys.argv[1])))
 
 

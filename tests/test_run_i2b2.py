@@ -91,13 +91,12 @@ def test_a_finished_run_says_so_and_another_run_is_refused(trained, corpus, bert
 
 
 def test_the_same_seed_gives_the_same_model_and_another_does_not(corpus, bert, tmp_path):
-    outputs = []
+    models = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        common = ("--corpus", corpus, "--bert", bert, "--result", tmp_path / name)
-        run("run_i2b2.py", "train", *common, "--seed", seed, *settings(batch_size=4, max_steps=2, evaluate_every=2))
-        run("run_i2b2.py", "test", *common)
-        outputs.append((tmp_path / name / "predictions.tsv").read_text())
-    assert outputs[0] == outputs[1] != outputs[2]
+        run("run_i2b2.py", "train", "--corpus", corpus, "--bert", bert, "--result", tmp_path / name, "--seed", seed,
+            *settings(batch_size=4, max_steps=2, evaluate_every=2))
+        models.append((tmp_path / name / "checkpoints/i2b2/best_validation.data-00000-of-00001").read_bytes())
+    assert models[0] == models[1] != models[2]
 
 
 def test_continuing_gives_the_uninterrupted_run(corpus, bert, tmp_path):
@@ -113,9 +112,9 @@ def test_continuing_gives_the_uninterrupted_run(corpus, bert, tmp_path):
     (parts / "run.json").write_text(json.dumps(record))
     continued = run("run_i2b2.py", "train", *common, "--result", parts, *settings(max_steps=6, **small))
     assert "continued from step 3" in continued.stdout
-    for result in (whole, parts):
-        run("run_i2b2.py", "test", *common, "--result", result)
-    assert (whole / "predictions.tsv").read_text() == (parts / "predictions.tsv").read_text()
+    for name in ("best_validation", "state-6-evaluated/state"):
+        models = [(result / "checkpoints/i2b2" / f"{name}.data-00000-of-00001").read_bytes() for result in (whole, parts)]
+        assert models[0] == models[1], name
 
 
 def test_what_test_was_told_is_on_record_and_what_train_was_told_stays(corpus, bert, tmp_path):

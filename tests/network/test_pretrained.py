@@ -344,7 +344,8 @@ def test_a_case_that_cannot_be_read_is_refused(content, tmp_path):
         pretrained.case(paths.BertFolder(str(tmp_path)), {})
 
 
-def test_a_model_of_the_same_weights_in_each_layout_answers_the_same(bert, corpus, tmp_path):
+def test_the_same_weights_in_each_layout_become_the_same_model(bert, corpus, tmp_path):
+    """To the last bit, so that its probabilities are the same, too."""
     from network.runtime import tf
     own = paths.BertFolder(str(bert))
     reader = tf.train.load_checkpoint(own.google_checkpoint)
@@ -363,10 +364,10 @@ def test_a_model_of_the_same_weights_in_each_layout_answers_the_same(bert, corpu
                       {name: ("F32", list(value.shape), encoded(value, "F32")) for name, value in arrays.items()})
     write_zip(folders[2] / "pytorch_model.bin", state_dict(arrays))
     write_older(folders[3] / "pytorch_model.bin", state_dict(arrays))
-    answers = set()
+    models = set()
     for number, folder in enumerate(folders):
-        options = ("--corpus", corpus, "--bert", folder, "--result", tmp_path / f"result {number}")
-        run("run_i2b2.py", "train", *options, *settings(max_steps=3, dev=0.4, seq_length=32, batch_size=4))
-        run("run_i2b2.py", "test", *options)
-        answers.add((tmp_path / f"result {number}" / "predictions.tsv").read_bytes())
-    assert len(answers) == 1
+        result = tmp_path / f"result {number}"
+        run("run_i2b2.py", "train", "--corpus", corpus, "--bert", folder, "--result", result,
+            *settings(max_steps=2, evaluate_every=2, dev=0.4, seq_length=32, batch_size=4))
+        models.add((result / "checkpoints/i2b2/best_validation.data-00000-of-00001").read_bytes())
+    assert len(models) == 1

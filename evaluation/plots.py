@@ -37,7 +37,8 @@ def drawing(height):
         yield figure, png
         figure.tight_layout(pad=0.4)
         out = io.BytesIO()
-        figure.savefig(out, format="png")
+        # Encoded at the default level it takes twice the time and is 4 % smaller.
+        figure.savefig(out, format="png", pil_kwargs={"compress_level": 3})
         png.append(out.getvalue())
 
 
@@ -47,6 +48,8 @@ def _matplotlib():
     if "MPLCONFIGDIR" not in os.environ and not _home_is_writable():
         os.environ["MPLCONFIGDIR"] = _temporary_cache()
     import matplotlib
+    # Asked for this default, an older matplotlib would import pyplot to choose one.
+    matplotlib.rcParamsDefault["backend"] = "agg"
     return matplotlib
 
 

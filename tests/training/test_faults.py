@@ -107,13 +107,13 @@ def state_data(result):
 
 
 def test_a_run_killed_at_any_moment_becomes_the_uninterrupted_one(corpus, bert, tmp_path):
-    """Killed inside each writing of its files, and at 20 random moments; see crash.py."""
+    """Killed inside each writing of its files, and at 10 random moments; see crash.py."""
     if not hasattr(os, "fork") or not os.path.isdir("/proc/self/fd"):
         pytest.skip("needs Linux")
-    finished = run("tests/crash.py", tmp_path, 20, 0, "--corpus", corpus, "--bert", bert, *SHORT, timeout=3000)
+    finished = run("tests/crash.py", tmp_path, 10, 0, "--corpus", corpus, "--bert", bert, *SHORT, timeout=3000)
     report = json.loads(finished.stdout)
     from crash import POINTS
-    assert report["killed at"] == list(POINTS) and report["killed at random"] == 20
+    assert report["killed at"] == list(POINTS) and report["killed at random"] == 10
     for difference in report["differences"]:
         assert difference["best model"] <= 1e-5 and difference["last state"] <= 1e-5
         assert [difference[key] for key in ("outcome", "curves", "left over", "bytes more")] == [False, False, 0, 0]

@@ -39,7 +39,8 @@ def watched():
     ours, kernels = socket.socketpair()
     kernels.setblocking(False)
     old_descriptor = signal.set_wakeup_fd(kernels.fileno())
-    threading.Thread(target=_wait, args=(ours, set(old)), daemon=True).start()
+    thread = threading.Thread(target=_wait, args=(ours, set(old)), daemon=True)
+    thread.start()
     try:
         yield
     finally:
@@ -47,6 +48,7 @@ def watched():
         for number, handler in old.items():
             signal.signal(number, handler)
         kernels.close()
+        thread.join(1.0)  # what it tells late is not the next block's; a forked process may have kept its socket open
         _watch.pending = _watch.note = None
 
 

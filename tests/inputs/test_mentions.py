@@ -1,5 +1,9 @@
 """What the readers bear of the i2b2 2012 corpus: its slips, its spellings, and where its mentions stand in the text."""
+from unittest import mock
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import data_process_i2b2 as data
 from inputs import mentions
@@ -211,3 +215,13 @@ def test_documents_without_section_times_or_with_one():
     for tags, expected in (([], []), ([sectime], ["S0"])):
         document = read(tags + [tlink()])
         assert [mention.id for mention in document.mentions] == expected and len(data.examples(document)) == 1
+
+
+@given(note=st.text("aAbß ı&;'\n\t", max_size=12), begin=st.integers(0, 9), length=st.integers(0, 5), other=st.text("aA &'\n", max_size=3),
+       is_there=st.booleans(), drift=st.integers(-1, 2))
+def test_words_to_the_letter_are_found_where_the_comparison_of_words_finds_them(note, begin, length, other, is_there, drift):
+    mention = data.Mention("EVENT", "E0", begin + 1 - drift, begin + 1 - drift + length, note[begin:begin + length] if is_there else other,
+                           "", {})
+    with mock.patch.object(mentions, "stands_at", return_value=False):
+        expected = mentions.locate(note, mention, drift)
+    assert mentions.locate(note, mention, drift) == expected

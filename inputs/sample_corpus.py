@@ -20,6 +20,7 @@ from typing import NamedTuple
 from inputs import sample_phrases as phrases
 from inputs.labels import merge
 from inputs.sample_habits import HABITS, Draft, change
+from support.errors import InputError
 from support.files import write_atomically
 from support.main import run_main
 from support.paths import SAMPLE_CORPUS, CorpusFolder
@@ -144,18 +145,36 @@ def relation(source, target):
 # The documents
 
 def write_corpus(folder):
-    """Write the training documents with their stand-off files, and the test documents with eight and with three types."""
-    corpus = CorpusFolder(folder)
+    """Write the training documents with their stand-off files, and the test documents with eight and with three types.
+
+    Raises
+    ------
+    InputError : other documents are there, which would be taken for the sample's.
+    """
+    contents = corpus_contents(CorpusFolder(folder))
+    for place in sorted({os.path.dirname(path) for path in contents}):
+        for name in sorted(os.listdir(place)) if os.path.isdir(place) else ():
+            if name.lower().endswith(".xml") and os.path.join(place, name) not in contents:
+                raise InputError(f"--output {folder}: {os.path.join(place, name)} is no document of the sample corpus; choose a "
+                                 "folder that holds no other documents.")
+    for path, content in contents.items():
+        write_atomically(path, content)
+
+
+def corpus_contents(corpus):
+    """The files of the sample in a paths.CorpusFolder: dict of path -> text."""
+    contents = {}
     for name in TRAIN_DOCUMENTS:
         draft = training_document(name)
         for ending, content in ((".xml", to_xml(*draft)), (".xml.txt", draft.text), (".xml.extent", extents(draft)),
                                 (".xml.tlink", link_lines(draft))):
-            write_atomically(os.path.join(corpus.train_xml, name + ending), content)
+            contents[os.path.join(corpus.train_xml, name + ending)] = content
     for name in TEST_DOCUMENTS:
         draft = document(name)
         merged = draft._replace(links=[link._replace(label=merge(link.label)) for link in draft.links])
         for subfolder, content in (("unmerged_xml", draft), ("merged_xml", merged)):
-            write_atomically(os.path.join(corpus.root, "ground_truth", subfolder, name + ".xml"), to_xml(*content))
+            contents[os.path.join(corpus.root, "ground_truth", subfolder, name + ".xml")] = to_xml(*content)
+    return contents
 
 
 def training_document(name):

@@ -338,7 +338,7 @@ class FollowingProtocol(tf.train.SessionRunHook):
         if ends:
             run_context.request_stop()
         elif signal_number is not None:
-            raise interrupted(self._step, signal_number)
+            raise interrupted(self._step, signal_number, "the chief has saved its state")
 
 
 def selection_variables():
@@ -355,7 +355,6 @@ def agree(agreement, session, machines, ends, signal_number):
     return ends, signal_number
 
 
-def interrupted(step, signal_number):
-    """The exception that ends a training after a signal."""
-    return Interrupted(f"interrupted at step {step}, the state is saved; the same command continues from there",
-                       signal_number)
+def interrupted(step, signal_number, state="the state is saved"):
+    """The exception that ends a training after a signal; `state` says whose state there is to continue from."""
+    return Interrupted(f"interrupted at step {step}, {state}; the same command continues from there", signal_number)

@@ -17,6 +17,7 @@ import pytest
 
 from data_process_i2b2 import escape_stray_ampersands, read_folder
 from evaluation.temporal_graph import reduce_links
+from helpers import run
 from inputs import mentions, sample_corpus, sample_habits, sample_phrases
 from inputs.labels import LABELS, MERGED_LABELS, merge
 from scoring import tempeval_scores
@@ -140,6 +141,15 @@ def test_the_script_writes_the_committed_files_to_the_byte(project, tmp_path):
     assert written == files_below(project / "corpus" / "sample")
     assert len(written) == 4 * 30 + 2 * 10
     assert sum(map(len, written.values())) < MAXIMUM_BYTES
+
+
+def test_a_folder_with_other_documents_is_refused_and_left_as_it_is(tmp_path):
+    place = tmp_path / "ground_truth" / "merged_xml"
+    place.mkdir(parents=True)
+    (place / "55.xml").write_text("<x/>", encoding="utf-8")
+    finished = run("inputs.sample_corpus", "--output", tmp_path, check=False, fresh=True)
+    assert finished.returncode == 1 and "55.xml is no document of the sample corpus" in finished.stderr
+    assert len(finished.stderr.splitlines()) == 1 and list(files_below(tmp_path).values()) == [b"<x/>"]
 
 
 def test_stand_off_files_lie_beside_the_training_documents_alone(folders):

@@ -7,9 +7,9 @@ export PYTHON
 
 help:
 	@echo 'make setup                 make .venv with all requirements (PYTHON=python3.13 chooses the Python)'
-	@echo 'make demo                  set up, then train and test a toy model on synthetic notes (3 minutes)'
-	@echo 'make check                 set up, then ruff and the tests that need no training (a minute)'
-	@echo 'make test                  set up, then run the tests on every TensorFlow there is a Python for'
+	@echo 'make demo                  set up, then train and test a toy model on synthetic notes'
+	@echo 'make check                 set up, then ruff and the tests that need no training'
+	@echo 'make test                  set up, then run all tests, on both TensorFlows where there is a Python for each'
 	@echo 'make test TESTARGS="-k x"  the same with arguments for pytest'
 	@echo 'make clean                 remove the environments and caches; corpus, BERT and results stay'
 

@@ -33,7 +33,7 @@ from settings import RECIPES
 from support import paths, schema
 from support.console import say
 from support.errors import InputError
-from support.files import to_json, write_atomically
+from support.files import check_writable, to_json, write_atomically
 from support.main import run_main
 from tasks.i2b2 import I2B2
 
@@ -112,6 +112,8 @@ def main():
     if arguments.against:
         return compare_recipes(arguments, settings)
     earlier = read_record(arguments.compare) if arguments.compare else None
+    if arguments.json:
+        check_place(arguments.json)
     record = {"size": arguments.size, "recipe": arguments.recipe, "settings": settings._asdict()}
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         record["machine"], record["figures"] = measure(arguments, settings, folder)
@@ -151,7 +153,7 @@ def parse_arguments():
     race.add_argument("--result", metavar="DIR", default=os.path.join(paths.DEFAULT_RESULT, "race"),
                       help="where the result folders go; what is finished there is not run again (default: %(default)s)")
     race.add_argument("--seeds", metavar="N", type=positive, default=1,
-                      help="so many seeds, from --set seed=K or 0 on (default: %(default)s)")
+                      help="number of seeds (default: %(default)s); the first is that of --set seed=K, or 0")
     arguments = parser.parse_args()
     for name in ("corpus", "bert", "result"):
         if getattr(arguments, name) == "":
@@ -287,6 +289,13 @@ def read_record(path):
         return schema.read_json(path, RECORD, "these are not figures of this benchmark; `benchmark.py --json FILE` writes them")
     except FileNotFoundError:
         raise InputError(f"--compare {path}: there is no such file; `benchmark.py --json FILE` writes one.") from None
+
+
+def check_place(path):
+    """Raise an InputError where `--json` names a folder, or a file that cannot be written."""
+    if os.path.isdir(path):
+        raise InputError(f"--json {path} is a folder; name a file in it, such as {os.path.join(path, 'benchmark.json')}.")
+    check_writable(os.path.dirname(os.path.abspath(path)))
 
 
 def describe(record):

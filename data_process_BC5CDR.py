@@ -72,7 +72,7 @@ class Document(NamedTuple):
 
     @property
     def name(self):
-        """What other corpora call the id."""
+        """The document's name: its PMID."""
         return self.id
 
     @property

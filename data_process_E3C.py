@@ -19,7 +19,6 @@ import glob
 import os
 import re
 from typing import NamedTuple
-from xml.sax.saxutils import escape
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
@@ -41,6 +40,7 @@ from data_process_i2b2 import (
     summary,
     xml_names,
 )
+from evaluation.system_xml import system_document
 from support import schema
 from support.errors import InputError
 from support.files import for_the_owner, open_regular, remove_leftovers, temporary_folder, to_json
@@ -226,21 +226,7 @@ def code_points(text):
 
 def to_xml(document):
     """A `Document` as a file of the i2b2 corpus, which `read_document(..., "decoded")` reads back."""
-    note = document.text.replace("]]>", "]]]]><![CDATA[>")  # a CDATA section ends at the first ]]>
-    tags = [(mention.tag, mention.attributes) for mention in document.mentions]
-    tags += [("TLINK", {"id": tlink.id, "fromID": tlink.from_id, "fromText": tlink.from_text,
-                        "toID": tlink.to_id, "toText": tlink.to_text, "type": tlink.type})
-             for tlink in document.tlinks]
-    lines = "".join(_tag(name, attributes) + "\n" for name, attributes in tags)
-    return ('<?xml version="1.0" encoding="UTF-8" ?>\n<ClinicalNarrativeTemporalAnnotation>\n'
-            f"<TEXT><![CDATA[{note}]]></TEXT>\n<TAGS>\n{lines}</TAGS>\n"
-            "</ClinicalNarrativeTemporalAnnotation>\n")
-
-
-def _tag(name, attributes):
-    quotes = {'"': "&quot;"}
-    pairs = " ".join(f'{key}="{escape(value, quotes)}"' for key, value in attributes.items())
-    return f"<{name} {pairs} />"
+    return system_document(document, [tlink.type for tlink in document.tlinks], with_text=True)
 
 
 # ------------------------------------------------------------------------------------------- the whole corpus
@@ -429,7 +415,7 @@ def main():
     parser.add_argument("--language", metavar="NAME", action="append",
                         help="English (the default), French, Italian, Spanish or Basque; may be repeated")
     parser.add_argument("--split", metavar="FILE",
-                        help=f"the documents to train on (default: {SPLIT_NAME} in E3C_DIR)")
+                        help=f"the documents to train on (default: {SPLIT_NAME} in E3C_DIR or in a folder of it)")
     arguments = parser.parse_args()
     convert(arguments.e3c, arguments.out, arguments.language or ["English"], arguments.split)
 

@@ -221,17 +221,18 @@ def read_bytes(path, remedy, most=None, what="annotated note"):
     return raw
 
 
-def read_utf8(path, remedy=None, most=None, what="annotated note"):
+def read_utf8(path, remedy=None, most=None, what="annotated note", may_be_blank=False):
     """The text of a corpus' file; `most` and `what` as for `read_bytes`.
 
     remedy : what helps where the file cannot be used, as a sentence; None for what helps with one note of many.
+    may_be_blank : whether a file without text is one.
 
     Raises
     ------
-    InputError : as `read_bytes`, or it is empty or not UTF-8.
+    InputError : as `read_bytes`, or it is blank or not UTF-8.
     """
     raw = read_bytes(path, remedy or "Take it out of the folder.", most, what)
-    if not raw.strip():
+    if not raw.strip() and not may_be_blank:
         raise InputError(f"{path} is empty. {remedy or 'Restore it from the archive, or take it out of the folder.'}")
     try:
         return raw.decode("utf-8-sig")
@@ -440,8 +441,8 @@ def document_name(path):
     """
     base = os.path.basename(path)
     if _NOT_IN_TABLES.search(base):
-        raise InputError(f"{path!r}: a table names documents by their files, and this name has a tab, a line end or another "
-                         f"character that cannot stand there. Rename the file, for example to "
+        raise InputError(f"{path!r}: a table names documents by their files, and this name has a tab, a line end, a byte that is "
+                         "not UTF-8 or another character that cannot stand there. Rename the file, for example to "
                          f"{_NOT_IN_TABLES.sub('_', base)!r}.")
     return os.path.splitext(base)[0]
 

@@ -36,11 +36,12 @@ class RelationClassifier:
     result : path of the result folder.
     bert : path of the BERT folder the model was made from; only needed where the result folder has no vocabulary, as
         with a checkpoint of upstream's.
-    recipe, assignments : settings that differ from those the model was trained with, as --recipe and --set take them.
+    recipe, assignments : settings that differ from those the model was trained with, as --recipe and --set take them; of a model
+        with a run.json those of runs.OF_NEW_NOTES.
 
     Raises
     ------
-    InputError : there is no model, or it is damaged or does not fit its vocabulary or settings.
+    InputError : there is no model, it is damaged or does not fit its vocabulary or settings, or a setting would not act.
     """
 
     def __init__(self, result=paths.DEFAULT_RESULT, bert=None, recipe=None, assignments=()):
@@ -49,7 +50,8 @@ class RelationClassifier:
         self._model = folder.best
         checkpoints.check(self._model)
         record = results.read_run(folder)
-        self.settings = runs.settings_of_model(folder, record, recipe, assignments, settings_for=I2B2.settings_for)
+        self.settings = runs.settings_of_model(folder, record, recipe, assignments, settings_for=I2B2.settings_for,
+                                               act=runs.OF_NEW_NOTES)
         runs.tell_changes(record, self.settings)
         estimator.check_precision(self.settings)
         self.bert = reading.bert_of_model(folder, record, self.settings, bert and paths.BertFolder(bert))

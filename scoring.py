@@ -369,10 +369,10 @@ def format_closure(result, documents=False):
 def main():
     parser = argparse.ArgumentParser(
         description="TLINK precision, recall and F1 by temporal closure, as in the 2012 i2b2 challenge.",
-        epilog="The links counted are those left when what follows from the others is dropped.")
+        epilog="A TLINK that follows from the document's other TLINKs is not counted.")
     parser.add_argument("gold_dir", metavar="GOLD_DIR", help="folder of i2b2 XML with the true TLINKs")
     parser.add_argument("system_dir", metavar="SYSTEM_DIR", help="folder of i2b2 XML with a system's TLINKs")
-    parser.add_argument("--documents", action="store_true", help="show each document's figures too")
+    parser.add_argument("--documents", action="store_true", help="also show each document's scores")
     arguments = parser.parse_args()
     result = score_folders(arguments.gold_dir, arguments.system_dir,
                            warn=lambda line: print(f"warning: {line}", file=sys.stderr))

@@ -1,7 +1,7 @@
 """Every setting of a run, and the named recipes.
 
-`Settings` is the one place where a setting is declared: its name, its default (upstream's, which is the recipe
-`paper`) and what it does. `--set KEY=VALUE` changes one for a run.
+`Settings` is the one place where a setting is declared: its name, its default and what it does. The defaults are the
+recipe `paper`: what upstream does, but for `evaluation_dropout`. `--set KEY=VALUE` changes a setting for a run.
 """
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from support.errors import InputError
 
 
 class Settings(NamedTuple):
-    """The settings of the recipe `paper`: what Chen, Wu and Li's released code does."""
+    """A run's settings. The defaults are those of Chen, Wu and Li's released code, but for `evaluation_dropout`."""
 
     seq_length: int = 180           # word pieces of one example, [CLS] and both [SEP] included
     context: int = 0                # word pieces read on each side of a mention; 0: the head of the note (upstream)
@@ -18,7 +18,7 @@ class Settings(NamedTuple):
     marker_states: bool = False     # the classifier reads the markers' states (without markers: the mentions'), too
     marker_layers: int = 1          # of so many layers, evenly spread up to the last
     mention_types: bool = False     # the classifier reads the types of the mentions and their order and distance, too
-    entities: str = "upstream"      # of the XML: upstream (ampersands become words), or decoded
+    entities: str = "upstream"      # of the XML: upstream (" & " becomes a space, any other & " and "), or decoded
     do_lower_case: str = "false"    # lower-case and strip accents before word pieces: auto (as the BERT), true, or false (upstream)
     num_filters: int = 128          # filters of each convolution
     filter_sizes: tuple = (2, 3, 4)  # widths of the convolutions, in word pieces
@@ -170,8 +170,8 @@ def check_dev(text, value):
         except ValueError:
             share = 0.0
         if not 0.0 < share < 1.0:
-            raise InputError(f"--set dev={text}: expected `test`, or the share of training documents to hold out, "
-                             "for example dev=0.15.")
+            raise InputError(f"--set dev={text}: expected `test`, `development` (BC5CDR only), or the share of training documents "
+                             "to hold out, for example dev=0.15.")
     return value
 
 

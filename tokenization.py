@@ -13,6 +13,7 @@ import functools
 import io
 import re
 import unicodedata
+from typing import NamedTuple
 
 import numpy as np
 
@@ -133,6 +134,14 @@ class BasicTokenizer:
         return [word for run in runs(text) for word in kept_words(run, self.do_lower_case)]
 
 
+class Known(NamedTuple):
+    """What a WordpieceTokenizer has found so far."""
+
+    state: tuple   # what it hangs on, see WordpieceTokenizer.state
+    longest: int   # characters of the longest piece
+    pieces: dict   # word -> tuple of its pieces
+
+
 class WordpieceTokenizer:
     """Words to word pieces, by the longest match from the left; a piece that continues a word begins with `##`.
 
@@ -147,7 +156,7 @@ class WordpieceTokenizer:
         self.vocab = vocab
         self.unk_token = unk_token
         self.max_input_chars_per_word = max_input_chars_per_word
-        self._kept, self._kept_for = {}, None
+        self._known = None
 
     def tokenize(self, text):
         """Word pieces of words with white space between them: list of str."""
@@ -156,25 +165,25 @@ class WordpieceTokenizer:
     def match(self, word):
         """The pieces of one word: tuple of str."""
         state = self.state()
-        if state != self._kept_for or len(self._kept) >= KEPT_WORDS:
-            self._kept, self._kept_for = {}, state
-            self._longest = max(map(len, self.vocab), default=0)
-        kept = self._kept
-        if word not in kept:
-            kept[word] = self._match(word)
-        return kept[word]
+        # One tuple, so that another thread meets all of it or nothing.
+        known = self._known
+        if known is None or known.state != state or len(known.pieces) >= KEPT_WORDS:
+            known = self._known = Known(state, max(map(len, self.vocab), default=0), {})
+        if word not in known.pieces:
+            known.pieces[word] = self._match(word, known.longest)
+        return known.pieces[word]
 
     def state(self):
         """What the pieces depend on, as far as a script may change it."""
         return len(self.vocab), self.unk_token, self.max_input_chars_per_word
 
-    def _match(self, word):
+    def _match(self, word, longest):
         if len(word) > self.max_input_chars_per_word:
             return (self.unk_token,)
         pieces, begin = [], 0
         while begin < len(word):
             prefix = "##" if begin else ""
-            for end in range(min(len(word), begin + self._longest), begin, -1):
+            for end in range(min(len(word), begin + longest), begin, -1):
                 if prefix + word[begin:end] in self.vocab:
                     break
             else:

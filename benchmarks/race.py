@@ -86,7 +86,7 @@ def check_same(result, recipe, assignments, seed, corpus, bert):
     """Raise an InputError unless a finished run is of this recipe, seed, corpus and BERT; settings not given may differ."""
     record = results.read_run(result)
     settings = I2B2.settings_for(recipe, assignments, seed, runs.settings_of_model(result, record, recipe))
-    changed = runs.differences(record, dict(data_of(corpus, bert, settings._replace(seed=0)), settings=settings._asdict()))
+    changed = runs.all_differences(record, dict(data_of(corpus, bert, settings._replace(seed=0)), settings=settings._asdict()))
     if changed:
         raise InputError(f"{result.root} holds another run: {'; '.join(changed)}. Name another folder with --result DIR.")
 
@@ -95,7 +95,7 @@ def check_same(result, recipe, assignments, seed, corpus, bert):
 def data_of(corpus, bert, settings):
     """The fingerprints of a corpus and a BERT as a run record has them; read, and told of, once for all seeds."""
     read = reading.read_bert(paths.BertFolder(bert), settings)
-    return {"corpus": reading.read_corpus(paths.CorpusFolder(corpus), settings, write=False).fingerprint,
+    return {"corpus": I2B2.read_corpus(I2B2.corpus_folder(corpus, settings), settings, write=False).fingerprint,
             "bert": read.fingerprint, "model": identity.of_model(read.config, read.vocab, read.do_lower_case)}
 
 

@@ -13,9 +13,10 @@ def check(arguments):
         say(f"the first of {arguments.seeds} runs; each of the others needs as much")
         arguments = for_seed(arguments, 0)
     settings = arguments.task.settings_for(arguments.recipe, arguments.assignments, arguments.seed)
-    result, cluster = result_folder(arguments), Machines(cluster_of(arguments)).cluster
-    runs.check_folders(result, arguments.task.corpus_folder(arguments.corpus, settings))
+    result, machines = result_folder(arguments), Machines(cluster_of(arguments))
+    if machines.is_chief:
+        runs.check_folders(result, arguments.task.corpus_folder(arguments.corpus, settings))
     corpus, bert = read_inputs(arguments, settings, write=False)
     record = run_record(arguments, settings, corpus, bert)
     arguments.task.tell_profile(corpus, record["profile"])
-    checks.report(corpus, bert, settings, result, record, cluster, arguments.restart)
+    checks.report(corpus, bert, settings, result, record, machines.cluster, arguments.restart)

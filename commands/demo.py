@@ -15,7 +15,7 @@ def demo(arguments):
     """Train and test on the sample corpus, with a toy BERT made for it."""
     is_sample = os.path.realpath(arguments.corpus) == os.path.realpath(paths.SAMPLE_CORPUS)
     if is_sample and arguments.bert is None:
-        say("This is a toy: a tiny BERT with random weights, trained for a minute or two on synthetic notes. "
+        say("This is a toy: a tiny BERT with random weights, trained on synthetic notes. "
             "It shows that everything works; its scores say nothing about real notes.")
     else:
         say(f"The recipe {arguments.recipe} is made for the toy BERT and the synthetic notes of the sample corpus; `train` and "
@@ -37,7 +37,7 @@ def sentence(head, notes):
     group = head.scores[0].group
     score, labels = {EIGHT: ("pairs.accuracy", "eight"), THREE: ("merged.accuracy", "three")}[group]
     accuracy, always = head.intervals[score].value, head.baseline[score]
-    return (f"Of {labels} labels, the model gives {100 * accuracy:.1f} % of the {notes} TLINKs the right one; always answering "
+    return (f"With {labels} labels the model is right for {100 * accuracy:.1f} % of the {notes} TLINKs; always answering "
             f"{head.answers[group]} would get {100 * always:.1f} %: {100 * (accuracy - always):+.1f} points.")
 
 

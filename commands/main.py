@@ -3,13 +3,13 @@ import importlib
 
 from commands.common import require_libraries
 from commands.options import parse_arguments
-from support import console
+from support import console, interrupts
 from tasks.i2b2 import I2B2
 
 # Command -> the module that has the function of that name; it is imported when the command is given.
 COMMANDS = {"check": "commands.check", "train": "commands.train", "test": "commands.test", "demo": "commands.demo",
             "predict": "commands.use", "export": "commands.use", "compare": "commands.use"}
-# A terminal that goes away must not cost the hours of these.
+# A terminal or a reader that goes away must not cost the hours of these.
 LASTING = ("train", "test", "demo")
 
 
@@ -19,6 +19,7 @@ def main(words=None, task=I2B2):
     require_libraries(task.program)
     if arguments.command in LASTING:
         console.outlast_readers()
+        interrupts.outlast_terminal()
     command = function_of(arguments.command)
     if getattr(arguments, "seeds", None) and arguments.command != "check":
         from commands.repeat import repeat

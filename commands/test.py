@@ -56,7 +56,8 @@ def test_run(arguments, result):
               "profile": task.profile(corpus)["test"]}
     # A training may have gone on meanwhile, or have been restarted: what is written must be of the run that is there.
     with runs.changing_run(result, run, model) as record:
-        results.write_results(result, results.predictions_tsv(corpus.test.examples, log_probabilities, kind=kind), scores, text)
+        rows = results.predictions_tsv(corpus.test.examples, log_probabilities, kind=kind, public=True)
+        results.write_results(result, rows, scores, text)
         record["test"] = dict(tested, files=results.files_of_test(record))
     say("")
     say(text)

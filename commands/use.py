@@ -28,7 +28,8 @@ def export(arguments):
     runs.require_model(result, task.no_model)
     checkpoints.check(result.best)
     record = results.read_run(result)
-    settings = runs.settings_of_model(result, record, arguments.recipe, arguments.assignments, settings_for=task.settings_for)
+    settings = runs.settings_of_model(result, record, arguments.recipe, arguments.assignments, settings_for=task.settings_for,
+                                      act=runs.OF_AN_EXPORT)
     runs.tell_changes(record, settings)
     bert = reading.bert_of_model(result, record, settings, arguments.bert and paths.BertFolder(arguments.bert))
     exporting.export_model(result, bert, settings, task.labels, arguments.out, arguments.float16)
@@ -37,4 +38,9 @@ def export(arguments):
 
 def compare(arguments):
     """Runs side by side."""
-    compare_runs(arguments.results, arguments.out, arguments.task.table)
+    task = arguments.task
+    for name in arguments.results:
+        of_one = paths.ResultFolder(name, task.name)
+        for result in (of_one, of_one.of_seed(0)):
+            runs.check_task(result, results.read_run(result), f"compare it by the program of that task, not by {task.program}")
+    compare_runs(arguments.results, arguments.out, task.table)

@@ -26,9 +26,10 @@ WORDS = Words("pairs of a chemical and a disease", "pair", "abstract", "two")
 MOST_ERRORS = 20
 FOOTER = page.paragraph(f"{METHOD} Corpus: Li et al. 2016, BioCreative V CDR task corpus, Database, baw068.")
 
-# What others reported for the relations found: (system, F1 in per cent, remark).
+# What others reported for the relations found on BC5CDR's test set: (system, F1 in per cent, remark).
 PUBLISHED = (("Best system of BioCreative V", "57.03", "It found the mentions itself."),
              ("All systems of BioCreative V combined", "62.80", "They found the mentions themselves."))
+TEST_DOCUMENTS, TEST_RELATIONS = 500, 1066
 SOURCE = ("Wei et al. 2016, Database, baw032", "https://doi.org/10.1093/database/baw032")
 
 
@@ -48,7 +49,7 @@ def make_report(result, record, predictions, scores, head):
     calibration = analysis.calibration(confidence, right)
     sections = [
         ("scores", "Scores", _headline_section(drawn, head)),
-        ("published", "Published scores", _published_section(head)),
+        ("published", "Published scores", _published_section(head, int(predictions.gold.sum()))),
         ("labels", "Labels", labels_section(drawn, scores, SCHEMES, "Precision, recall and F1 of each label, every pair by itself. "
                                             "Label 1: the abstract says that the chemical induces the disease.", WORDS)),
         ("confusion", "Confusion", confusion_section(drawn, scores, SCHEMES)),
@@ -74,7 +75,12 @@ def _headline_section(drawn, head):
     return headline_section(drawn, head, main, WORDS, about, head.about)
 
 
-def _published_section(head):
+def _published_section(head, relations):
+    """relations : how many of the tested pairs are one."""
+    if (head.documents, relations) != (TEST_DOCUMENTS, TEST_RELATIONS):
+        return page.note(f"This run was tested on {head.documents} abstracts with {relations:,} relations. They are not BC5CDR's "
+                         f"test set ({TEST_DOCUMENTS} with {TEST_RELATIONS:,}), so no published score is comparable with this "
+                         "run's, and none is shown.")
     if CID not in head.answers:
         return page.note("Published scores are those of the relations found among all pairs of an abstract. None is comparable "
                          "with scores on a sample of the pairs, and none is shown; --set negatives=all asks about all of them.")

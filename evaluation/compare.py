@@ -102,7 +102,7 @@ def read_run(folder, name, kind_of=of_tlinks):
     result = ResultFolder(folder)
     record = results.read_run(result)
     kind = kind_of(results.as_tested(record).get("settings", {}))
-    table = predictions.read(result.predictions, kind)
+    table = predictions.read(result.predictions, kind).in_file_order(result)
     documents, _ = table.document_rows()
     by_name = sorted(range(len(documents)), key=documents.__getitem__)
     of_documents = table.counts()

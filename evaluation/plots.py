@@ -36,10 +36,17 @@ def drawing(height):
         FigureCanvasAgg(figure)
         yield figure, png
         figure.tight_layout(pad=0.4)
-        out = io.BytesIO()
-        # Encoded at the default level it takes twice the time and is 4 % smaller.
-        figure.savefig(out, format="png", pil_kwargs={"compress_level": 3})
-        png.append(out.getvalue())
+        figure.canvas.draw()
+        png.append(_encoded(np.asarray(figure.canvas.buffer_rgba())))
+
+
+def _encoded(pixels):
+    """PNG of uint8 [height, width, RGBA]. With a palette it is a third of the size, in half the time, and looks the same."""
+    from PIL import Image
+    out = io.BytesIO()
+    image = Image.fromarray(np.ascontiguousarray(pixels[..., :3])).quantize(256, method=2)  # 2: octree, the fast one
+    image.save(out, format="png", compress_level=3)
+    return out.getvalue()
 
 
 def _matplotlib():
@@ -206,6 +213,7 @@ def confusion(labels, matrix):
                 count = matrix[row, column]
                 axes.text(column, row,
                           f"{count}" if small else f"{count:,}\n{100 * share[row, column]:.0f} %",
+                          in_layout=False,  # it is within the axes: nothing to lay out
                           ha="center", va="center", fontsize=(7 if count > 9999 else 8) if small else 10,
                           color="white" if share[row, column] > 0.55 else "#1b1f24" if count else "#a5adb5")
         axes.set_xticks(range(len(labels)))

@@ -1,11 +1,13 @@
 """The predictions of a run as arrays, and the file `predictions.tsv` they are kept in. Each task has its own kind of table."""
 import collections
+import hashlib
+import os
 from typing import NamedTuple
 
 import numpy as np
 
 import data_process_BC5CDR
-from evaluation import cdr_scores, tlink_scores
+from evaluation import cdr_scores, system_xml, tlink_scores
 from evaluation.tlink_scores import MERGING
 from inputs.labels import LABELS, are_merged
 from scoring import ABOUT_MERGED_GOLD
@@ -23,6 +25,7 @@ class Table:
         ID_COLUMNS     names of the columns with ids in the file, which are attributes of an example, too
         UNITS          what the rows are called
         PROGRAM        what writes the file
+        ROW            how messages call a row, to be formatted with its ids
         MAIN_SCORES    keys of the few scores that a plot of many runs shows
         counts()       the Counts of each document (see `bootstrap`)
         baseline(label_counts)    the bootstrap.Baseline, given how often each label occurs in training
@@ -39,6 +42,11 @@ class Table:
         """The header of the file."""
         return cls.ID_COLUMNS + ("gold", "predicted") + tuple(f"p_{label}" for label in cls.LABELS)
 
+    @classmethod
+    def public_ids(cls, ids):
+        """The ids of a row, the document's name first, as a result folder may hold them, which holds no text of a note."""
+        return tuple(ids)
+
     def document_rows(self):
         """The documents' names in the order they occur, and the document's index of each row: int [rows]."""
         names = list(dict.fromkeys(self.documents))
@@ -53,6 +61,33 @@ class Table:
         """The table of some rows, in this order."""
         rows, ids = np.array(rows, int), len(self.ID_COLUMNS)
         return type(self)(*([column[row] for row in rows] for column in self[:ids]), *(array[rows] for array in self[ids:]))
+
+    def in_order(self, keys, name, name_of_keys):
+        """These rows in the order of another table.
+
+        Parameters
+        ----------
+        keys : the other table's `keys()`.
+        name, name_of_keys : what this table and the other are called in messages.
+
+        Raises
+        ------
+        InputError : see `join`.
+        """
+        return self.take(join(keys, self.keys(), name_of_keys, name, self.ROW))
+
+    def in_file_order(self, result):
+        """These rows, each document's in the order of its file where a score hangs on that, even if the table was sorted.
+
+        Parameters
+        ----------
+        result : paths.ResultFolder that the table was read from.
+
+        Raises
+        ------
+        InputError : what tells the order is damaged, or not of the same test.
+        """
+        return self
 
     def confidences(self):
         """Probability of the predicted label: float [rows]."""
@@ -72,8 +107,13 @@ class Predictions(Table, NamedTuple("Predictions", [
 
     LABELS = LABELS
     ID_COLUMNS = ("document", "tlink", "from_id", "to_id")
-    UNITS, PROGRAM = "TLINKs", "run_i2b2.py"
+    UNITS, PROGRAM, ROW = "TLINKs", "run_i2b2.py", "the TLINK {} from {} to {}"
     MAIN_SCORES = ("pairs.accuracy", "pairs.macro.f1", "merged.accuracy", "merged.macro.f1", "tempeval.f1")
+
+    @classmethod
+    def public_ids(cls, ids):
+        """See Table."""
+        return (ids[0], *map(public_id, ids[1:]))
 
     def counts(self):
         """See Table."""
@@ -103,19 +143,17 @@ class Predictions(Table, NamedTuple("Predictions", [
         """Predicted labels after merging: int [rows], index into MERGED_LABELS."""
         return MERGING[self.predicted]
 
-    def in_order(self, keys, name, name_of_keys):
-        """These rows in the order of another table.
+    def in_file_order(self, result):
+        """See Table. The temporal closure drops links in the order of the file, which the folder's system XML has.
 
-        Parameters
-        ----------
-        keys : list of (document, tlink, from_id, to_id), the rows of the other table.
-        name, name_of_keys : what this table and the other are called in messages.
-
-        Raises
-        ------
-        InputError : see `join`.
+        Without system XML, of which a run of an earlier version may have none, the rows are taken to be in that order.
         """
-        return self.take(join(keys, self.keys(), name_of_keys, name))
+        if not os.path.isdir(result.system_xml):
+            return self
+        keys = system_xml.keys(system_xml.read_documents(result.system_xml).values())
+        # System XML has no ids of an unusual form.
+        ours = [(document, *map(system_xml.bare_id, ids)) for document, *ids in self.keys()]
+        return self.take(join(keys, ours, result.system_xml, result.predictions))
 
 
 class PairPredictions(Table, NamedTuple("PairPredictions", [
@@ -131,7 +169,7 @@ class PairPredictions(Table, NamedTuple("PairPredictions", [
 
     LABELS = data_process_BC5CDR.LABELS
     ID_COLUMNS = ("document", "relation", "chemical", "disease")
-    UNITS, PROGRAM = "pairs", "run_BC5CDR.py"
+    UNITS, PROGRAM, ROW = "pairs", "run_BC5CDR.py", "the pair {} of {} and {}"
     MAIN_SCORES = ("pairs.accuracy", "pairs.labels.1.f1", "cid.f1")
 
     def counts(self):
@@ -164,15 +202,23 @@ class AllPairPredictions(PairPredictions):
         return cdr_scores.AllCounts.SCORES
 
 
-def join(keys, others, name_of_keys, name_of_others):
+def public_id(identifier):
+    """An id of the usual form, or none, as it is; for one of another form, which may be words of a note, a part of its digest."""
+    if not identifier or system_xml.USUAL_ID.match(identifier):
+        return identifier
+    return f"ID-{hashlib.sha256(identifier.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+
+
+def join(keys, others, name_of_keys, name_of_others, row=Predictions.ROW):
     """Which row of one table belongs to each row of another.
 
     Ids repeat in real documents, and so do whole links: the second row with a key belongs to the second with that key.
 
     Parameters
     ----------
-    keys, others : lists of (document, tlink, from_id, to_id), the rows of the two tables.
+    keys, others : lists of (document, tlink, from_id, to_id) or other ids, the rows of the two tables.
     name_of_keys, name_of_others : what the two tables are called in messages.
+    row : how messages call a row, to be formatted with the ids behind the document's.
 
     Returns
     -------
@@ -188,11 +234,11 @@ def join(keys, others, name_of_keys, name_of_others):
     left_over = sorted(set(numbers).difference(wanted), key=numbers.get)
     for having, lacking, rows in ((name_of_keys, name_of_others, missing), (name_of_others, name_of_keys, left_over)):
         if rows:
-            document, tlink, from_id, to_id, before = rows[0]
+            document, *ids, before = rows[0]
             again = f" {before + 1} times" if before else ""
             more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
-            raise InputError(f"document {document}: {having} has the TLINK {tlink:.40} from {from_id:.40} to {to_id:.40}{again}"
-                             f"{more}, which {lacking} lacks. One was changed meanwhile: test again.")
+            raise InputError(f"document {document}: {having} has {row.format(*(name[:40] for name in ids))}{again}{more}, which "
+                             f"{lacking} lacks. One was changed meanwhile: test again.")
     return [numbers[key] for key in wanted]
 
 

@@ -85,35 +85,27 @@ def _headline_section(drawn, head):
 
 
 def _published_section(drawn, head, comparable):
-    """comparable : whether the tested documents are those of the published scores; without it none of this run's is shown."""
+    """comparable : whether the tested documents are those of the published scores; without it none is shown."""
+    if not comparable:
+        return page.note(f"This run was tested on {head.examples:,} TLINKs of {head.documents} documents. They are not the i2b2 "
+                         f"2012 test set ({TEST_TLINKS:,} TLINKs of {TEST_DOCUMENTS} documents), so no published score is "
+                         "comparable with this run's, and none is shown. README.md lists them.")
     text = page.paragraph(
         "What others reported on the i2b2 2012 corpus. Systems differ in labels, in the links they are tested on and in how "
-        "they are scored.")
-    if comparable:
-        text += page.paragraph("A score of this run stands beside those that were computed the same way. A published score "
-                               "on other links is hatched in the picture, and its remark says so.")
-    else:
-        text += page.note(f"This run was tested on {head.examples:,} TLINKs of {head.documents} documents. They are not the "
-                          f"i2b2 2012 test set ({TEST_TLINKS:,} TLINKs of {TEST_DOCUMENTS} documents), so no score here is "
-                          "comparable with this run's, and none of this run's is shown.")
+        "they are scored. A score of this run stands beside those that were computed the same way. A published score on other "
+        "links is hatched in the picture, and its remark says so.")
     bars = [(group, name, head.intervals[key] if value is None else bootstrap.Interval(value, value, value),
-             value is not None, other_rule)
-            for group, name, key, value, other_rule in BESIDE if comparable or value is not None]
-    caption = ("Published scores (orange). Hatched: on 11,200 of the test set's pairs alone. The challenge's systems, Tang and "
-               "Cherry, also had to find which mentions to link.")
-    if comparable:
-        caption = f"This run (blue, with its 95 % interval). {caption}"
-    chart = drawn.add("published", plots.beside(bars), "Published scores" + (" and this run's" if comparable else "")
-                      + ", grouped by how they are computed; the numbers are in the table.", caption)
-    header = ["system", "data and labels", "how it is scored", "reported", "remark", "source"]
-    rows = [[entry.system, entry.data, entry.scoring, entry.figures, entry.remark, page.link(entry.source, entry.address)]
-            for entry in PUBLISHED]
-    if comparable:
-        header.insert(4, "this run")
-        for row, entry in zip(rows, PUBLISHED):
-            row.insert(4, " / ".join(percent(head.intervals[key].value) for key in entry.ours) or DASH)
-    title = "Published scores" + (" and this run's" if comparable else "") + ", in per cent"
-    return text + page.figures(chart) + page.table(title, header, rows, numbers=(3, 4) if comparable else (3,), wide=True)
+             value is not None, other_rule) for group, name, key, value, other_rule in BESIDE]
+    chart = drawn.add("published", plots.beside(bars),
+                      "Published scores and this run's, grouped by how they are computed; the numbers are in the table.",
+                      "This run (blue, with its 95 % interval). Published scores (orange). Hatched: on 11,200 of the test set's "
+                      "pairs alone. The challenge's systems, Tang and Cherry, also had to find which mentions to link.")
+    rows = [[entry.system, entry.data, entry.scoring, entry.figures,
+             " / ".join(percent(head.intervals[key].value) for key in entry.ours) or DASH, entry.remark,
+             page.link(entry.source, entry.address)] for entry in PUBLISHED]
+    header = ["system", "data and labels", "how it is scored", "reported", "this run", "remark", "source"]
+    return text + page.figures(chart) + page.table("Published scores and this run's, in per cent", header, rows,
+                                                   numbers=(3, 4), wide=True)
 
 
 def _calibration_section(drawn, predictions):
@@ -178,9 +170,11 @@ def _group_table(caption, first, groups):
 
 
 def _errors_section(drawn, predictions, kinds):
-    rows = [[error.document, error.tlink, f"{error.from_id} \N{RIGHTWARDS ARROW} {error.to_id}", error.kind,
-             error.gold, error.predicted, percent(error.confidence)]
-            for error in analysis.confident_errors(predictions, kinds)]
+    rows = []
+    for error in analysis.confident_errors(predictions, kinds):
+        document, tlink, from_id, to_id = predictions.public_ids((error.document, error.tlink, error.from_id, error.to_id))
+        rows.append([document, tlink, f"{from_id} \N{RIGHTWARDS ARROW} {to_id}", error.kind, error.gold, error.predicted,
+                     percent(error.confidence)])
     header = ["document", "TLINK", "mentions", "kind", "gold", "predicted", "confidence, %"]
     labels = "three" if predictions.has_merged_gold() else "eight"
     return errors_section(drawn, *analysis.sureness(predictions), header, rows, WORDS._replace(labels=labels))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from evaluation import analysis, bootstrap, plots
 from evaluation.curves import read_curves
 from evaluation.headline import FEW_DOCUMENTS, about_intervals, about_macro
+from evaluation.provenance import is_another
 from scoring import AVERAGES, METRICS
 from settings import as_text
 from support import html_page as page
@@ -181,9 +182,11 @@ def curves_section(drawn, result, record, words):
         folder = "/".join(os.path.relpath(result.tensorboard, result.root).split(os.sep))
         return page.note(f"The result folder has no training curves: there are no event files in {folder}. "
                          "A checkpoint that was trained elsewhere comes without them.")
+    settings = record.get("settings", {})
+    smoothed = " and of smoothed labels" if settings.get("smoothing", 0) > 0 else ""
     captions = (
-        ("loss", "Loss", f"Mean cross-entropy over {words.labels} labels; with dropout in training, on the dev set only where "
-         "evaluation_dropout is true."),
+        ("loss", "Loss", f"Mean cross-entropy over {words.labels} labels; in training with dropout{smoothed}, on the dev set with "
+         "dropout only where evaluation_dropout is true."),
         ("accuracy", "Accuracy", f"Share of {words.rows} with the right one of {words.labels} labels."),
         ("macro_f1", "Macro F1, dev set", "Over the labels that occur."),
         ("learning_rate", "Learning rate", "Of the optimizer."),
@@ -199,7 +202,7 @@ def curves_section(drawn, result, record, words):
     if "best_step" in train:
         text += (f" The model kept is that of step {train['best_step']:,} of {train['step']:,}; its "
                  f"selection score is {train['best_score']:.4f}.")
-    if record.get("settings", {}).get("dev") == "test":
+    if settings.get("dev") == "test" and not is_another(record.get("corpus", {}), record.get("test", {}).get("corpus", {}), "test"):
         text += " The dev set is the test set, as in the published code, so the scores above are optimistic."
     return page.paragraph(text) + page.figures(*charts)
 

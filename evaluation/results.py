@@ -13,7 +13,7 @@ from support.schema import either, flag, listed, mapped, number, read_json, reco
 LONGEST_CHANGE = 120.0  # seconds that writing results takes at most, on a slow disk
 
 
-def predictions_tsv(examples, log_probabilities, predicted=None, kind=Predictions):
+def predictions_tsv(examples, log_probabilities, predicted=None, kind=Predictions, public=False):
     """Text of predictions.tsv: a header, then one row per example, in order.
 
     Parameters
@@ -23,12 +23,14 @@ def predictions_tsv(examples, log_probabilities, predicted=None, kind=Prediction
     predicted : int [examples], the answers where they are not simply the most probable labels; there is a last column
         `confidence` then, the probability of the answer.
     kind : a kind of predictions.Table.
+    public : replace ids that may be words of a note.
     """
     columns = kind.columns() if predicted is None else kind.columns() + ("confidence",)
     answers = log_probabilities.argmax(axis=1) if predicted is None else predicted
     lines = ["\t".join(columns)]
     for example, row, answer in zip(examples, np.exp(log_probabilities), answers):
-        cells = tuple(getattr(example, column) for column in kind.ID_COLUMNS) + (example.label, kind.LABELS[answer])
+        ids = tuple(getattr(example, column) for column in kind.ID_COLUMNS)
+        cells = (kind.public_ids(ids) if public else ids) + (example.label, kind.LABELS[answer])
         numbers = row if predicted is None else [*row, row[answer]]
         # Nine significant digits give a float32 back exactly.
         lines.append("\t".join(cells + tuple(f"{probability:.9g}" for probability in numbers)))
@@ -69,14 +71,16 @@ def file_name(value):
         raise ValueError(f"{shown(value)} is not a file name")
 
 
-TEXTS, VERSIONS = mapped(text), mapped(either(text, number(0)))
+MOST = 2 ** 31 - 1  # of what is counted
+TEXTS, VERSIONS, COUNTS = mapped(text), mapped(either(text, number(0))), mapped(number(0, MOST, whole=True))
 RUN = record({
-    "recipe": text, "settings": SETTINGS, "corpus": TEXTS, "bert": TEXTS, "model": TEXTS, "versions": VERSIONS,
+    "task": file_name, "recipe": text, "settings": SETTINGS, "corpus": TEXTS, "bert": TEXTS, "model": TEXTS, "versions": VERSIONS,
+    "trained_on": record({"labels": COUNTS, "documents": TEXTS}), "profile": mapped(COUNTS),
     "train": record({"started": text, "ended": text, "seconds": number(0), "reason": text, "step": number(0, whole=True),
                      "best_step": number(0, whole=True), "best_score": number()}),
     "test": record({"recipe": text, "settings": SETTINGS, "ended": text, "seconds": number(0), "predict_seconds": number(0),
                     "corpus": TEXTS, "bert": TEXTS, "versions": VERSIONS, "remarks": listed(text),
-                    "files": mapped(listed(file_name))})})
+                    "profile": COUNTS, "files": mapped(listed(file_name))})})
 
 
 ENDING = {"reason", "step", "best_step", "best_score"}  # told together, once a training has ended

@@ -3,8 +3,10 @@
 import numpy as np
 
 from evaluation import bootstrap
-from evaluation.results import locked
+from evaluation.results import locked, read_run
 from scoring import format_table
+from settings import RANGES
+from support.errors import InputError
 from support.files import to_json, write_atomically
 from support.schema import either, listed, mapped, number, one_of, read_json, record
 
@@ -42,14 +44,27 @@ def together(of_seeds):
     Returns
     -------
     {bootstrap.Score.key: float}
+
+    Raises
+    ------
+    InputError : the examples or their gold labels are not the same.
     """
+    first = of_seeds[0]
+    of_seeds = [first] + [of.in_order(first.keys(), f"the table of seed {seed}", "that of seed 0")
+                          for seed, of in enumerate(of_seeds[1:], 1)]
+    for seed, of in enumerate(of_seeds):
+        if (of.gold != first.gold).any():
+            raise InputError(f"the table of seed {seed} has other gold labels than that of seed 0: they were tested on other test "
+                             "documents, or one was changed meanwhile. Test all seeds again with the same corpus and settings.")
     probabilities = np.mean([of.probabilities for of in of_seeds], axis=0)
-    ensemble = of_seeds[0]._replace(predicted=probabilities.argmax(axis=1), probabilities=probabilities)
+    ensemble = first._replace(predicted=probabilities.argmax(axis=1), probabilities=probabilities)
     return {key: float(value) for key, value in bootstrap.scores(bootstrap.total(ensemble.counts())).items()}
 
 
 def write_summary(result, command, of_seeds, of_ensemble=None):
     """Put the summary of `train` or `test` into seeds.json, beside that of the other; returns the summary.
+
+    That of `test` is dropped by one of `train` where the models that were tested are gone, as after `train --restart`.
 
     Parameters
     ----------
@@ -63,12 +78,19 @@ def write_summary(result, command, of_seeds, of_ensemble=None):
         scores[name]["together"] = value
     with locked(result):
         content = _read(result.seeds)
+        if command == "train" and not _all_tested(result, content.get("test", {}).get("seeds")):
+            content.pop("test", None)
         content[command] = {"seeds": list(range(len(of_seeds))), "scores": scores}
         write_atomically(result.seeds, to_json(content))
     return scores
 
 
-OF_SEEDS = record({"seeds": listed(number(0, whole=True)), "scores": mapped(record({"values": listed(number())},
+def _all_tested(result, of_seeds):
+    """Whether the runs of these seeds, a list of int or None, still tell of a test."""
+    return bool(of_seeds) and all("test" in read_run(result.of_seed(seed)) for seed in of_seeds)
+
+
+OF_SEEDS = record({"seeds": listed(number(*RANGES["seed"], whole=True)), "scores": mapped(record({"values": listed(number())},
                                                                                  either(number(), one_of(None))))})
 SEEDS = record({"train": OF_SEEDS, "test": OF_SEEDS})
 

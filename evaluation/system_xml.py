@@ -96,7 +96,7 @@ def system_document(document, types, with_text=False):
         mention for mention in document.mentions
         if with_text or mention.tag != "SECTIME" or mention.id in used
     ]
-    shown = str if with_text else _bare_id
+    shown = str if with_text else bare_id
     lines = ['<?xml version="1.0" encoding="UTF-8" ?>', "<ClinicalNarrativeTemporalAnnotation>",
              f"<TEXT>{_cdata(document.text if with_text else '')}</TEXT>", "<TAGS>"]
     lines += [
@@ -123,7 +123,7 @@ def _bare(mention):
 
 def _bare_value(mention, name):
     if name == "id":
-        return _bare_id(mention.id)
+        return bare_id(mention.id)
     if name in ("start", "end"):
         offset = getattr(mention, name)
         return "" if offset is None else str(offset)
@@ -132,7 +132,7 @@ def _bare_value(mention, name):
     return value if value in CLOSED_CLASS.get((mention.tag, name), ()) else ""
 
 
-def _bare_id(identifier):
+def bare_id(identifier):
     """An id of the usual form; of another form, which may hold anything, nothing: scorers leave out a link without ids."""
     return identifier if USUAL_ID.match(identifier) else ""
 

@@ -25,7 +25,7 @@ FARTHEST = 8
 DISTANCES = 2 + 2 * FARTHEST
 
 POOL = 8  # batches of examples drawn at random that are then formed by length
-MULTIPLE = 8  # lengths are rounded up to a multiple of this: XLA compiles anew for every length
+MULTIPLE = 8  # lengths below seq_length are rounded up to a multiple of this: XLA compiles anew for every length
 INT_BYTES = 4
 
 
@@ -81,7 +81,7 @@ class AroundMentions:
 
     @staticmethod
     def is_chosen(settings):
-        """With a window around the mentions."""
+        """Whether the settings ask for a window around the mentions."""
         return settings.context > 0
 
     def fingerprint(self, documents, examples, tokenizer, labels):
@@ -95,7 +95,7 @@ class AroundMentions:
         return digest.hexadecimal()
 
     def about_distance(self):
-        """With `mention_types`, how much lies between the mentions; else only what the text itself shows."""
+        """A sentence for the report: what the model is told of how far apart the mentions are."""
         text = f"The model is given the text around both mentions, {self._settings.context} word pieces on each side, "
         if self._settings.mention_types:
             return text + "and how many word pieces, sentences and mentions lie between them, in powers of two, and their order."
@@ -107,7 +107,7 @@ class AroundMentions:
 
     @staticmethod
     def read_of(example):
-        """Its note and mentions."""
+        """What the model reads of an example: its note and its mentions."""
         return example.document, example.from_id, example.to_id
 
     def cache_bytes(self, documents, examples):
@@ -132,7 +132,7 @@ class AroundMentions:
         return order
 
     def evaluation_order(self, features):
-        """By length."""
+        """The rows of each evaluation batch: the examples sorted by length."""
         size, units = self._settings.eval_batch_size, in_text_order(features)
         order = units[np.argsort(self._lengths(features)[units], kind="stable")]
         return [order[begin:begin + size] for begin in range(0, len(order), size)]
@@ -140,8 +140,7 @@ class AroundMentions:
     def batch(self, features, rows):
         """The Batch of some rows, padded to the longest."""
         laid_out = [self._row(features, row) for row in rows]
-        longest = max(max(len(row.ids) for row in laid_out), max(self._settings.filter_sizes))
-        shape = (len(rows), -(-longest // MULTIPLE) * MULTIPLE)
+        shape = (len(rows), self._rounded(max(max(len(row.ids) for row in laid_out), max(self._settings.filter_sizes))))
         input_ids, input_mask = np.full(shape, features.special[2], np.int32), np.zeros(shape, np.int32)
         for number, row in enumerate(laid_out):
             input_ids[number, :len(row.ids)] = row.ids
@@ -151,8 +150,8 @@ class AroundMentions:
                      features.types[rows], np.stack(in_units, axis=1),
                      np.array([row.pooled for row in laid_out], np.int32), features.label_ids[rows])
 
-    def full_batch(self, count, vocab_size):
-        """Random word pieces, of the usual length: Batch."""
+    def typical_batch(self, count, vocab_size):
+        """Random word pieces, as many in each row as is usual: Batch."""
         random, length = np.random.RandomState(self._settings.seed), windows.usual_length(self._settings)
         ids = random.randint(0, vocab_size, [count, length]).astype(np.int32)
         pairs = np.zeros([count, 2], np.int32)
@@ -160,11 +159,11 @@ class AroundMentions:
                      pairs + np.array([0, length], np.int32), np.zeros(count, np.int32))
 
     def long_length(self):
-        """Of the longest batches, but for a few."""
-        return -(-windows.long_length(self._settings) // MULTIPLE) * MULTIPLE
+        """The length of the longest batches, but for a few."""
+        return self._rounded(windows.long_length(self._settings))
 
     def input_shapes(self):
-        """Batches differ in length."""
+        """The shapes of a batch's arrays; batches differ in length."""
         shapes = {name: [None, None] for name in ("input_ids", "input_mask", "token_type_ids")}
         return dict(shapes, link_markers=[None, 2], link_types=[None, 2], link_distances=[None, UNITS], link_pooled=[None, 2])
 
@@ -191,7 +190,7 @@ class AroundMentions:
             inside = tf.logical_and(times >= first, times <= tf.maximum(end - width, first))
             outside = (1.0 - tf.cast(inside, tf.float32))[:, :, None] * -10000.0
             parts.append(tf.reduce_max(values + outside, axis=1) + bias)
-        states = spread(layer_outputs, self._settings.marker_layers) if self._settings.marker_states else []
+        states = chosen_layers(layer_outputs, self._settings.marker_layers) if self._settings.marker_states else []
         for side in range(SIDES):
             places = tf.stack([tf.range(count), inputs["link_markers"][:, side]], axis=1)
             parts += [tf.cast(tf.gather_nd(layer, places), tf.float32) for layer in states]
@@ -199,6 +198,10 @@ class AroundMentions:
             parts += [tf.one_hot(inputs["link_types"][:, side], len(mentions.MENTION_TYPES)) for side in range(SIDES)]
             parts += [tf.one_hot(inputs["link_distances"][:, unit], DISTANCES) for unit in range(UNITS)]
         return tf.concat(parts, axis=1)
+
+    def _rounded(self, length):
+        """The length of a batch whose longest row has this one: no more than seq_length, as BERT may have no more positions."""
+        return max(length, min(-(-length // MULTIPLE) * MULTIPLE, self._settings.seq_length))
 
     def _windows(self, features, row):
         """The windows around the mentions of an example, and those with the headings."""
@@ -302,7 +305,7 @@ def piece_span(span, pieces):
 def marker_ids(vocab):
     """Ids of the typed markers: int32 [2 sides, MENTION_TYPES, 2 ends].
 
-    They are the vocabulary's unused pieces, in their order; where it has too few of them (multilingual BERT has 99),
+    They are the vocabulary's unused pieces, in their order; where it has too few of them,
     its last pieces besides, which are the rarest.
     """
     count = SIDES * len(mentions.MENTION_TYPES) * ENDS
@@ -331,7 +334,7 @@ def distances(places):
     return np.where(places.min(axis=1) < 0, 0, result).astype(np.int32)
 
 
-def spread(layers, count):
+def chosen_layers(layers, count):
     """So many of the layers, evenly spread, the last one among them; early layers tell more of words and syntax."""
     count = min(count, len(layers))
     return [layers[len(layers) * number // count - 1] for number in range(1, count + 1)]

@@ -79,7 +79,7 @@ def share(batch, number, count):
 
 
 def in_order(logits, rows):
-    """Logits of evaluation batches, [examples, 8] in the order of `rows`, as they were before batching."""
+    """Logits [examples, labels], given in the order of the batches (`rows`), in the examples' own order."""
     result = np.empty_like(logits)
     result[rows] = logits
     return result

@@ -48,7 +48,7 @@ class HeadOfNote:
 
     @staticmethod
     def is_chosen(settings):
-        """Without a window around the mentions."""
+        """Whether the settings ask for no window around the mentions."""
         return not settings.context
 
     def fingerprint(self, documents, examples, tokenizer, labels):
@@ -67,7 +67,7 @@ class HeadOfNote:
 
     @staticmethod
     def about_distance():
-        """Nothing."""
+        """A sentence for the report: the model is not told where the mentions are."""
         return ("The model is given the words of the mentions and the beginning of the note, up to its sequence length, but not "
                 "where in the note the mentions are.")
 
@@ -77,11 +77,11 @@ class HeadOfNote:
 
     @staticmethod
     def read_of(example):
-        """The words of its mentions and of its note."""
+        """What the model reads of an example: the words of its mentions and of its note."""
         return example.target, example.context
 
     def cache_bytes(self, documents, examples):
-        """Bytes of the features' cache."""
+        """Bytes that the cache of the features takes."""
         matrices = len(Features._fields) - 1
         return len(examples) * (matrices * self._settings.seq_length + 1) * INT_BYTES + CACHE_BYTES
 
@@ -93,7 +93,7 @@ class HeadOfNote:
         return lambda epoch: batches
 
     def evaluation_order(self, features):
-        """As they are."""
+        """The rows of each evaluation batch: the examples in their own order."""
         size, count = self._settings.eval_batch_size, len(features.label_ids)
         return [np.arange(begin, min(begin + size, count)) for begin in range(0, count, size)]
 
@@ -101,18 +101,18 @@ class HeadOfNote:
         """The rows themselves: Features."""
         return features.rows(rows)
 
-    def full_batch(self, count, vocab_size):
-        """Random word pieces: Features."""
+    def typical_batch(self, count, vocab_size):
+        """Random word pieces, seq_length of them in each row: Features."""
         random = np.random.RandomState(self._settings.seed)
         ids = random.randint(0, vocab_size, [count, self._settings.seq_length]).astype(np.int32)
         return Features(ids, np.ones_like(ids), np.zeros_like(ids), np.zeros(count, np.int32))
 
     def long_length(self):
-        """Of every batch."""
+        """The length of every batch."""
         return self._settings.seq_length
 
     def input_shapes(self):
-        """Every row is padded to seq_length."""
+        """The shapes of a batch's arrays; every row is padded to seq_length."""
         return {name: [None, self._settings.seq_length] for name in ("input_ids", "input_mask", "token_type_ids")}
 
     def pool(self, layer_outputs, convolved, inputs):

@@ -1,4 +1,4 @@
-"""Where the mentions of a note stand in its text, and what kind of mention each is.
+"""Where the mentions of a note stand in its text, and the type of each.
 
 Offsets are the corpus' weak side: they are counted from 1, some files count the line break after `<![CDATA[` and some
 do not, and annotators' slips shift more (see data_process_i2b2.Mention). So each offset is checked against the words
@@ -26,7 +26,7 @@ MENTION_TYPES = (UNKNOWN,) + tuple((tag, kind) for tag, kinds in sorted(TYPES.it
 
 # XML's own entities besides &amp;, &lt; and &gt;, and what each character can be in a note.
 QUOTES = {"&apos;": "'", "&quot;": '"'}
-WRITTEN = {character: f"(?:{re.escape(character)}|{entity})"
+WRITTEN = {character: f"(?:{entity}|{re.escape(character)})"
            for entity, character in dict(QUOTES, **{"&amp;": "&", "&lt;": "<", "&gt;": ">"}).items()}
 
 

@@ -81,8 +81,9 @@ def read_bert(folder, settings):
     InputError : files missing or unreadable, or as `config_and_vocab`.
     """
     config, vocab = config_and_vocab(pretrained.check_bert_folder(folder).config, folder.vocab, settings)
-    of_folder = pretrained.case(folder, vocab)
-    lower = of_folder.do_lower_case if settings.do_lower_case == "auto" else settings.do_lower_case == "true"
+    of_folder = pretrained.lower_cases(folder, vocab)
+    lower = of_folder if settings.do_lower_case == "auto" else settings.do_lower_case == "true"
+    pretrained.check_accents(folder, lower)
     return Bert(folder, config, vocab, pretrained.fingerprint(folder), lower)
 
 
@@ -184,9 +185,12 @@ def check_bert_of_model(result, record, settings, bert, where):
         recorded = record.get("bert", {}).get("vocab.txt")
         if recorded is None:
             if record:
-                say(f"{result.run} does not tell which vocabulary the model was trained with: it cannot be checked")
-        elif recorded != fingerprint_of(bert, where[0]):
+                say(f"{result.run} does not tell which vocabulary, configuration and rule of case the model was trained with: they "
+                    "cannot be checked")
+            return
+        if recorded != fingerprint_of(bert, where[0]):
             raise another_bert(result, "vocabulary", where[0])
+        say(f"{result.run} does not tell which configuration and rule of case the model was trained with: they cannot be checked")
         return
     for part, path in (("vocabulary", where[0]), ("configuration", where[1])):
         if trained.get(part) != found[part]:
@@ -243,14 +247,13 @@ def checked(corpus, digest):
     corpus : Corpus, without a fingerprint.
     digest : function that gives the SHA-256, hexadecimal, of everything in some documents that is read, as text.
     """
-    both = in_both(corpus.train.documents, corpus.test.documents)
-    if both:
-        more = " ..." if len(both) > 5 else ""
-        say(f"warning: test documents that are in training too: {len(both)} ({', '.join(both[:5])}{more}); "
-            "scores on them say little about new notes")
+    splits = corpus.splits()
+    for name, other, words in LEAKS:
+        if name in splits and other in splits:
+            tell_leaks(splits[other].documents, splits[name].documents, words)
     tell_copies(corpus.train.documents)
     digests = {}
-    for name, split in corpus.splits().items():
+    for name, split in splits.items():
         # What upstream's files hold, and all of the documents, of which more is read.
         digests[name] = digest_of_lines(data_process_i2b2.tsv_lines(split.examples))
         digests[f"{name} documents"] = digest(split.documents)
@@ -265,18 +268,42 @@ def digest_of_lines(lines):
     return digest.hexdigest()
 
 
-def in_both(train, test):
-    """Names of the test documents that have the name or the text of a training document, sorted."""
-    names, texts = {document.name for document in train}, {" ".join(document.text.split()) for document in train}
-    return sorted(document.name for document in test
-                  if document.name in names or " ".join(document.text.split()) in texts)
+NOT_NEW = "scores on them say little about new notes"
+# (split, one that it should share no document with, what to say of those that it does share, with a gap for their names).
+LEAKS = (("test", "train", f"test documents that are in training too: {{}}; {NOT_NEW}"),
+         ("test", "dev", f"test documents that are in the development set too: {{}}; {NOT_NEW}"),
+         ("dev", "train", "development documents that are in training too: {}; the best model is chosen on them"))
+
+
+def tell_leaks(others, documents, words):
+    """Say which documents of a split have the name or the text of one of another split, and of which.
+
+    Parameters
+    ----------
+    others, documents : the documents of the two splits, those named are of the second.
+    words : what to say, with a gap for how many they are and their names.
+    """
+    named, of_text = {document.name for document in others}, {}
+    for document in others:
+        of_text.setdefault(bare_text(document), document.name)
+    found = {document.name: document.name if document.name in named else of_text[bare_text(document)] for document in documents
+             if document.name in named or bare_text(document) in of_text}
+    if found:
+        shown = [one if one == twin else f"{one} = {twin}" for one, twin in sorted(found.items())]
+        names = f"{len(found)} ({', '.join(shown[:5])}{' ...' if len(found) > 5 else ''})"
+        say(f"warning: {words.format(names)}")
+
+
+def bare_text(document):
+    """A document's text, of whose white space nothing matters."""
+    return " ".join(document.text.split())
 
 
 def copies(documents):
     """Groups of documents with the same text, white space aside: list of lists of names, each of two or more."""
     by_text = {}
     for document in documents:
-        by_text.setdefault(" ".join(document.text.split()), []).append(document.name)
+        by_text.setdefault(bare_text(document), []).append(document.name)
     return [sorted(names) for names in by_text.values() if len(names) > 1]
 
 

@@ -5,7 +5,7 @@ is invented: the sentences are in `sample_phrases.py`, what is drawn for a patie
 number alone. The corpus is written as the real one is, its slips included: `docs/sample.md` lists its habits,
 `sample_habits.py` has the rare ones.
 
-Each mention lies on the patient's timeline (`SPANS`) and the type of a TLINK follows from the places of its
+Each mention lies on the patient's timeline (`PERIODS`) and the type of a TLINK follows from the places of its
 two ends (`relation`), so the links of a document, merged to BEFORE, OVERLAP and AFTER, never contradict each
 other, unless its habit is that they do.
 """
@@ -39,7 +39,7 @@ KINDS = {"P": ("EVENT", "PROBLEM"), "R": ("EVENT", "TREATMENT"), "T": ("EVENT", 
 FLAGS = {"": ("POS", "FACTUAL"), "!": ("NEG", "FACTUAL"), "?": ("POS", "POSSIBLE"), "~": ("POS", "CONDITIONAL"),
          "+": ("POS", "PROPOSED"), "^": ("POS", "HYPOTHETICAL")}
 MARKED = re.compile(r"\[(?P<code>[A-Z]) (?P<text>[^\[\]@]+)"
-                    r"@(?P<span>\w+)(?:#(?P<identity>\w+))?(?P<flag>[!?~+^]?)\]")
+                    r"@(?P<period>\w+)(?:#(?P<identity>\w+))?(?P<flag>[!?~+^]?)\]")
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
            "twelve")
 
@@ -51,8 +51,8 @@ SECTIME_SPANS = {"ADMISSION": (18, 28), "DISCHARGE": (46, 56)}
 LAYOUTS = ("no discharge date", "no course heading", "late admission id")
 
 
-class Span(NamedTuple):
-    """Where a mention lies on the timeline, in moments (numbers that only order them; 5 is admission)."""
+class Period(NamedTuple):
+    """When a mention begins and ends on the timeline, in moments (numbers that only order them; 5 is admission)."""
     start: float
     until: float
     course: bool = False    # begins with, hence in the order of the links just after, the moment it starts in
@@ -60,21 +60,21 @@ class Span(NamedTuple):
 
 
 def moment(number):
-    """The span of something that begins and ends in one moment."""
-    return Span(number, number)
+    """The period of what begins and ends in one moment."""
+    return Period(number, number)
 
 
 ADMISSION, FIRST_DAY, DISCHARGE = 5, 6, 90
 COURSE_DAYS = 3         # how long "course_1_3" lasts
-SPANS = {
-    "chronic": Span(0, 99), "past": moment(1), "home_drugs": Span(2, 5.5),
-    "home": moment(3), "home_span": Span(3, ADMISSION, holds=True), "home_open": Span(3, 5.5),
-    "home_lasting": Span(3, 11), "illness": Span(3, 89), "home_late": moment(3.5),
-    "ed": moment(4), "adm": moment(ADMISSION), "stay": Span(ADMISSION, DISCHARGE, course=True),
-    "day1": moment(FIRST_DAY), "day1_span": Span(FIRST_DAY, FIRST_DAY, holds=True),
-    "course_1_3": Span(FIRST_DAY, 9, course=True),
+PERIODS = {
+    "chronic": Period(0, 99), "past": moment(1), "home_drugs": Period(2, 5.5),
+    "home": moment(3), "home_span": Period(3, ADMISSION, holds=True), "home_open": Period(3, 5.5),
+    "home_lasting": Period(3, 11), "illness": Period(3, 89), "home_late": moment(3.5),
+    "ed": moment(4), "adm": moment(ADMISSION), "stay": Period(ADMISSION, DISCHARGE, course=True),
+    "day1": moment(FIRST_DAY), "day1_span": Period(FIRST_DAY, FIRST_DAY, holds=True),
+    "course_1_3": Period(FIRST_DAY, 9, course=True),
     "day2": moment(7), "day2_late": moment(8), "day3": moment(9), "day3_late": moment(10),
-    "late": moment(11), "late_span": Span(11, 11, holds=True),
+    "late": moment(11), "late_span": Period(11, 11, holds=True),
     "dis": moment(DISCHARGE), "after": moment(91),
 }
 
@@ -88,7 +88,7 @@ class Mention(NamedTuple):
     start: int
     end: int
     line: int
-    span: Span
+    period: Period
     identity: str
     flag: str
     value: str
@@ -107,7 +107,7 @@ class Link(NamedTuple):
 
 def holds(mention):
     """Whether a mention is a stretch of time that the events of its moment fall in."""
-    return mention.span.holds or mention.type in ("DATE", "TIME")
+    return mention.period.holds or mention.type in ("DATE", "TIME")
 
 
 def relation(source, target):
@@ -119,7 +119,7 @@ def relation(source, target):
     ----------
     source, target : Mention
     """
-    one, other = source.span, target.span
+    one, other = source.period, target.period
     rank, other_rank = (one.start, one.course), (other.start, other.course)
     if rank == other_rank:
         # A test and what is reported of it are told as one.
@@ -128,7 +128,7 @@ def relation(source, target):
         if holds(source) == holds(target):
             return "OVERLAP"
         outer, inner = (target, source) if holds(target) else (source, target)
-        if inner.span.until > outer.span.until:
+        if inner.period.until > outer.period.until:
             return "OVERLAP"
         return "DURING" if outer is target else None
     if rank < other_rank:
@@ -332,14 +332,14 @@ def write_note(rng, scenario, habits):
 
 
 def read_mark(match, start, line, values, section):
-    """The Mention of one `[CODE text@SPAN]`, still without an id."""
+    """The Mention of one `[CODE text@PERIOD]`, still without an id."""
     tag, kind = KINDS[match.group("code")]
     text = match.group("text")
     value = values[text] if tag == "TIMEX3" else ""
     if kind == "DATE" and "T" in value:
         kind = "TIME"
     mod = next((phrases.MODS[word] for word in text.split() if word in phrases.MODS), "NA")
-    return Mention("", tag, kind, text, start, start + len(text), line, SPANS[match.group("span")],
+    return Mention("", tag, kind, text, start, start + len(text), line, PERIODS[match.group("period")],
                    match.group("identity") or "", match.group("flag"), value, section, mod)
 
 
@@ -440,7 +440,7 @@ def section_links(rng, mentions):
     """
     dates = {section: heading_date(mentions, kind) for section, kind in (("history", "admission"), ("course", "discharge"))}
     if dates["course"] is None:
-        dates["course"] = dates["history"]._replace(id="Discharge", tag="", text="Discharge", span=SPANS["dis"],
+        dates["course"] = dates["history"]._replace(id="Discharge", tag="", text="Discharge", period=PERIODS["dis"],
                                                     identity="discharge")
     return [Link(event, dates[event.section], section_type(event, dates[event.section]), True)
             for event in mentions if event.tag == "EVENT" and event.section and rng.random() > 0.01]

@@ -1,7 +1,7 @@
 """What the synthetic discharge summaries of `sample_corpus.py` say: invented patients, illnesses, sentences.
 
-A sentence marks its mentions as `[CODE text@SPAN#IDENTITY]`: the kind of mention (`sample_corpus.KINDS`),
-where it lies on the patient's timeline (`sample_corpus.SPANS`) and, for things named more than once, a name
+A sentence marks its mentions as `[CODE text@PERIOD#IDENTITY]`: the kind of mention (`sample_corpus.KINDS`),
+where it lies on the patient's timeline (`sample_corpus.PERIODS`) and, for things named more than once, a name
 that all of its mentions share. A flag before `]` says that the mention is negated or no fact (`sample_corpus.FLAGS`).
 Words in braces are filled in for each patient. Tokens are parted by spaces as in the i2b2 release, and as there
 quotation marks and apostrophes are entities of six characters.

@@ -140,7 +140,8 @@ def heading_events(document):
 def nodes(document):
     """One id for each time: dict of id -> id, for every mention and every end of a link.
 
-    The SECTIME, the TIMEX3 on its words and the literal in any spelling get one id, SectionTime.node; any other id is its own.
+    The SECTIME, the TIMEX3 on its words and the literal in any spelling get one id, SectionTime.node; any other id is its own,
+    and so is such a node.
     """
     tagged = {mention.id for mention in document.mentions}
     times = section_times(document)
@@ -150,7 +151,7 @@ def nodes(document):
                                                                        for end in (tlink.from_id, tlink.to_id)]:
         literal = "" if identifier in tagged else literal_type(identifier)
         found[identifier] = times[literal].node if literal else of_time.get(identifier, identifier)
-    return found
+    return {**{node: node for node in found.values()}, **found}
 
 
 def first_mentions(document):

@@ -12,7 +12,7 @@ view there is. To add one, write its module, and put the class into VIEWS. What 
     training_order(features)                function of the epoch: the rows of each of its batches
     evaluation_order(features)              the rows of each evaluation batch
     batch(features, rows)                   what the model reads of some rows: named int32 arrays
-    full_batch(count, vocab_size)           a batch of random word pieces of the usual length, to measure with, of the first label
+    typical_batch(count, vocab_size)        a batch of random word pieces of the usual length, to measure with, of the first label
     long_length()                           the length of the longest batches, but for a few: what memory is needed for
     input_shapes()                          the shapes of a batch's arrays but `label_ids`, None where they vary
     pool(layer_outputs, convolved, inputs)  in the graph: what the classifier reads of each example

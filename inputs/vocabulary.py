@@ -23,6 +23,8 @@ def read_vocab(path):
         # newline="\n": a line end of another kind must be seen, it would end up inside every word piece.
         with io.open(path, encoding="utf-8", newline="\n") as lines:
             pieces = lines.read().split("\n")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}).") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text (byte {error.start}); copy it again from the model's release.")
     if pieces[-1] == "":

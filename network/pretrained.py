@@ -36,13 +36,6 @@ class BertFiles(NamedTuple):
     table: object        # function of `weights`: dict of tensor name -> StoredTensor; None for a TensorFlow checkpoint
 
 
-class Case(NamedTuple):
-    """Whether text is lower-cased before a BERT's word pieces are looked for in it."""
-
-    do_lower_case: bool
-    told_by: str         # the path that says so
-
-
 def check_bert_folder(folder):
     """Find the files of a BERT folder.
 
@@ -106,8 +99,8 @@ def fingerprint(folder):
     return {os.path.basename(path): fingerprint_file(path) for path in [found.config, folder.vocab] + found.weight_files}
 
 
-def case(folder, vocab):
-    """What case a BERT's vocabulary is in.
+def lower_cases(folder, vocab):
+    """Whether text is lower-cased before a BERT's word pieces are looked for in it.
 
     Parameters
     ----------
@@ -116,21 +109,44 @@ def case(folder, vocab):
 
     Returns
     -------
-    Case, from `do_lower_case` of tokenizer_config.json where there is one, else from the vocabulary: a cased one has word pieces
+    bool, from `do_lower_case` of tokenizer_config.json where there is one, else from the vocabulary: a cased one has word pieces
     with capital letters.
 
     Raises
     ------
     InputError : tokenizer_config.json cannot be read, or its `do_lower_case` is neither true nor false.
     """
-    if os.path.isfile(folder.tokenizer_config):
-        told = read_json(folder.tokenizer_config)
-        if "do_lower_case" in told:
-            if not isinstance(told["do_lower_case"], bool):
-                raise InputError(f"{folder.tokenizer_config}: do_lower_case must be true or false; correct it, or remove the file "
-                                 "to have the vocabulary tell.")
-            return Case(told["do_lower_case"], folder.tokenizer_config)
-    return Case(not is_cased(vocab), folder.vocab)
+    told = tokenizer_config(folder).get("do_lower_case", not is_cased(vocab))
+    if not isinstance(told, bool):
+        raise InputError(f"{folder.tokenizer_config}: do_lower_case must be true or false; correct it, or remove the file to have "
+                         "the vocabulary tell.")
+    return told
+
+
+def tokenizer_config(folder):
+    """What tokenizer_config.json of a paths.BertFolder tells: dict; {} where there is none."""
+    return read_json(folder.tokenizer_config) if os.path.isfile(folder.tokenizer_config) else {}
+
+
+def check_accents(folder, do_lower_case):
+    """Refuse a BERT whose word pieces have accents where text is lower-cased, or none where it is not.
+
+    Google's tokenizer strips the accents of what it lower-cases, and of nothing else.
+
+    Parameters
+    ----------
+    folder : paths.BertFolder
+    do_lower_case : whether text is lower-cased.
+
+    Raises
+    ------
+    InputError : `strip_accents` of tokenizer_config.json says otherwise.
+    """
+    told = tokenizer_config(folder).get("strip_accents")
+    if isinstance(told, bool) and told != do_lower_case:
+        raise InputError(f"{folder.tokenizer_config}: strip_accents is {str(told).lower()}. Here text loses its accents if it is "
+                         f"lower-cased, and keeps them if not, so that many words would be unknown. Use --set "
+                         f"do_lower_case={str(told).lower()} if the vocabulary bears that, or another BERT.")
 
 
 def is_cased(vocab):

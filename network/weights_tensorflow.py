@@ -34,9 +34,13 @@ def find_checkpoint(folder):
 
     Raises
     ------
-    InputError : several, of which none of these rules picks one.
+    InputError : several, of which none of these rules picks one; or the folder cannot be read.
     """
-    names = [entry[:-len(".index")] for entry in sorted(os.listdir(folder)) if entry.endswith(".index")]
+    try:
+        entries = sorted(os.listdir(folder))
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read: {error.strerror}.") from None
+    names = [entry[:-len(".index")] for entry in entries if entry.endswith(".index")]
     if GOOGLES in names:
         return os.path.join(folder, GOOGLES)
     names = [name for name in names if checkpoint_files(os.path.join(folder, name))]

@@ -8,6 +8,7 @@ from typing import NamedTuple, Optional, Tuple
 import numpy as np
 
 from support.errors import InputError
+from support.files import open_regular
 
 # Element types that weights come in, under the names of the safetensors format, and how their bytes are read.
 FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
@@ -85,7 +86,7 @@ def read_tensor(path, source, name, tensor):
 def check_not_pointer(path):
     """Raise an InputError for a file that is only Git LFS' note of where the real one is."""
     try:
-        with open(path, "rb") as source:
+        with open_regular(path) as source:
             begin = source.read(100)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({os.strerror(error.errno) if error.errno else error}).")

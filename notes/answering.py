@@ -8,7 +8,7 @@ from typing import NamedTuple, Optional
 
 import numpy as np
 
-from data_process_i2b2 import Document, check_repeated, examples, one_line, parse_document, read_utf8
+from data_process_i2b2 import Document, check_repeated, document_name, examples, parse_document, read_utf8
 from evaluation import results, system_xml
 from inputs import section_times
 from inputs.labels import LABELS
@@ -49,7 +49,7 @@ class Note(NamedTuple):
         return [number for number, tlink in enumerate(self.whole.tlinks) if not tlink.type]
 
     def seen(self, entities):
-        """The note as a model reads it that was trained with this setting."""
+        """The reading of the note for a model that was trained with this `entities`."""
         return self.whole if entities == "decoded" else self.upstream
 
     def examples(self, entities="decoded"):
@@ -184,7 +184,7 @@ def predict_files(names, out, result, load, kind=candidates.ALL, consistent=Fals
 
 def read_file(name, document, kind):
     """The Note in a file; `document` is its name, the others and what is raised as for `read_note`."""
-    if name.lower().endswith(".txt"):
+    if is_text(name):
         annotated = brat.read(name, document)
         return with_candidates([brat.upstream(annotated.document), annotated.document], kind, annotated)
     source = read_utf8(name)
@@ -194,22 +194,25 @@ def read_file(name, document, kind):
     return read_note(source, document, kind, name)
 
 
+def is_text(name):
+    """Whether a file of this name is plain text, which has brat's annotations beside it."""
+    return name.lower().endswith(".txt")
+
+
 def output_names(names, out):
     """The document name for each input file.
 
     Raises
     ------
-    InputError : two files have one name, a name cannot be written, or what is written for one would replace an input.
+    InputError : two files have one name, a name cannot stand in a table or be written, or what is written for one would replace
+        an input.
     """
-    chosen, sources = {}, {os.path.realpath(name) for name in names}
+    read = names + [brat.annotations_beside(name) for name in names if is_text(name)]
+    chosen, sources = {}, set(map(os.path.realpath, read))
     for name in names:
         if os.path.isdir(name):
             raise InputError(f"{name} is a folder; name the notes in it: {os.path.join(name, '*.xml')}")
-        document = one_line(os.path.splitext(os.path.basename(name))[0])
-        try:
-            document.encode("utf-8")
-        except UnicodeEncodeError:
-            raise InputError(f"{name}: the name is not UTF-8, and tables name the note by it; rename the file.") from None
+        document = document_name(name)
         if document in chosen:
             raise InputError(f"{name} and {chosen[document]} have the same name, so one would overwrite the other in {out}; "
                              "give them to two commands with two --out folders.")

@@ -27,9 +27,12 @@ MENTION_TYPES = {**{name: (tag, name) for tag, names in TYPES.items() for name i
                  **{tag: (tag, "") for tag in MENTION_TAGS}}
 LETTERS = {"EVENT": "E", "TIMEX3": "T", "SECTIME": "S"}
 
-TEXT_BOUND = re.compile(r"(T\S+)\t(\S+) (\d+ \d+(?:;\d+ \d+)*)\t(.*)\Z", re.DOTALL)
+TEXT_BOUND = re.compile(r"(T\S+)\t(\S+) ([0-9]{1,9} [0-9]{1,9}(?:;[0-9]{1,9} [0-9]{1,9})*)\t(.*)\Z", re.DOTALL)
 EVENT = re.compile(r"(E\S+)\t(\S+):(T\S+)")
 RELATION = re.compile(r"(R\S+)\t(\S+) \S+?:(\S+) \S+?:(\S+)")
+
+# A line break of two characters counts two in brat's offsets, so neither may go; of the others, XML can hold none.
+TO_BLANKS = {ord(character): " " for character in map(chr, [*range(0x20), 0xfffe, 0xffff]) if character not in "\t\n"}
 
 
 class Annotated(NamedTuple):
@@ -61,8 +64,7 @@ def read(path, name):
     if not os.path.isfile(beside):
         raise InputError(f"{path} is plain text, and {beside} is not there. `predict` reads notes whose events and times are "
                          "marked: as i2b2 XML, or as text with brat's annotations beside it.")
-    # A line break of two characters counts two in brat's offsets, so neither may go.
-    text = read_utf8(path).replace("\r", " ")
+    text = read_utf8(path).translate(TO_BLANKS)
     annotated, unread = parse(text, read_annotations(beside), name, beside)
     if unread:
         say(f"{beside}: not read: " + ", ".join(f"{count} {kind}" for kind, count in sorted(unread.items())))
@@ -70,8 +72,8 @@ def read(path, name):
 
 
 def read_annotations(path):
-    """The content of an .ann file, which may be empty."""
-    return read_utf8(path).replace("\r\n", "\n") if os.path.getsize(path) else ""
+    """The content of an .ann file, which may be blank."""
+    return read_utf8(path, may_be_blank=True).replace("\r\n", "\n")
 
 
 def parse(text, annotations, name, where):
@@ -125,9 +127,8 @@ def mention_of(text, bound, where, number):
 
 def kind_of(line):
     """What a line that is not read is, for the count: its type, without anything of the text."""
-    words = line.split("\t")
-    kind = re.match(r"[A-Za-z][\w/-]{0,39}", words[1]) if len(words) > 1 else None
-    return kind.group() if kind else "line of another form"
+    found = re.match(r"[A-Z][0-9]+\t([A-Za-z][\w/-]{0,39})(?=[ :])", line)
+    return found.group(1) if found else "line of another form"
 
 
 def renamed(mentions):

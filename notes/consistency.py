@@ -29,7 +29,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from evaluation import bootstrap, predictions, system_xml
+from evaluation import bootstrap, predictions
 from evaluation.temporal_graph import AFTER, BEFORE, OVERLAP, canonical, reduce_links
 from evaluation.tlink_scores import MERGING, SCORES, counts
 from inputs import section_times
@@ -336,33 +336,15 @@ def effect(table):
             + format_table(["", "as predicted", "merged", "p", "consistent", "p"], rows) + f"\n\n{P_VALUES}")
 
 
-def read_in_file_order(result):
-    """The Predictions in a result folder, each document's in the order of its file, even where the table was sorted.
-
-    The order is that of the folder's system XML; a line on standard error tells where that is missing.
-
-    Parameters
-    ----------
-    result : paths.ResultFolder
-
-    Raises
-    ------
-    InputError : the predictions or the system XML are missing, damaged or not of one test.
-    """
-    table = predictions.read(result.predictions)
-    if not os.path.isdir(result.system_xml):
-        print(f"note: {result.system_xml} is missing, so the rows of predictions.tsv are taken to be in the order of the test "
-              "documents, on which the closure scores depend.", file=sys.stderr)
-        return table
-    documents = system_xml.read_documents(result.system_xml).values()
-    return table.in_order(system_xml.keys(documents), result.predictions, result.system_xml)
-
-
 def main():
     parser = argparse.ArgumentParser(description="What consistent labels change in a tested run and do to its scores.",
                                      epilog=P_VALUES)
     parser.add_argument("result", metavar="RESULT_DIR", help="result folder of a tested run")
-    print(effect(read_in_file_order(paths.ResultFolder(parser.parse_args().result))))
+    result = paths.ResultFolder(parser.parse_args().result)
+    if not os.path.isdir(result.system_xml):
+        print(f"note: {result.system_xml} is missing, so the rows of predictions.tsv are taken to be in the order of the test "
+              "documents, on which the closure scores depend.", file=sys.stderr)
+    print(effect(predictions.read(result.predictions).in_file_order(result)))
 
 
 if __name__ == "__main__":

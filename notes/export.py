@@ -5,9 +5,9 @@
     OUT/assets/bert_config.json           sizes of the BERT
     OUT/assets/settings.json              the model's settings, and the labels in the order of `probabilities`
 
-The signature `serving_default` takes the arrays of the view's batches, int32 (head_of_note.Features: [batch, seq_length]
-each; with the recipe `context` around_mentions.Batch), by their names, and gives `probabilities`, float32 [batch, labels], and
-`label`, the most probable one as a string [batch].
+The signature `serving_default` takes, by name, the arrays of the view's batches but `label_ids`, all int32: those of
+head_of_note.Features, each [batch, seq_length], or with the recipe `context` those of around_mentions.Batch. It gives
+`probabilities`, float32 [batch, labels], and `label`, the most probable one as a string [batch].
 """
 import contextlib
 import os
@@ -19,6 +19,7 @@ from inputs import reading
 from network.runtime import session_config, tf
 from support.errors import InputError, not_written
 from support.files import remove_leftovers, sync_folder, temporary_folder, to_json
+from support.paths import check_utf8, for_tensorflow
 from support.places import check_no_link
 from training import checkpoints, estimator
 
@@ -39,9 +40,10 @@ def export_model(folder, bert, settings, labels, out, half=False):
 
     Raises
     ------
-    InputError : `out` holds something, the model is damaged, or the disk is full.
+    InputError : `out` holds something or is a folder that TensorFlow does not read, the model is damaged, or the disk is full.
     """
-    out = os.path.abspath(out)
+    out = for_tensorflow(out)
+    check_utf8(out)
     check_no_link(out)
     if os.path.exists(out) and (not os.path.isdir(out) or os.listdir(out)):
         raise InputError(f"--out {out} exists and is not an empty folder; choose another name, or remove it.")

@@ -33,7 +33,7 @@ def read_arrays(path, remedy):
     remedy : what happens where the file is damaged, for the message.
     """
     try:
-        with open(path, "rb") as source:
+        with files.open_regular(path) as source:
             content = memoryview(source.read())
     except FileNotFoundError:
         return None

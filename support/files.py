@@ -247,7 +247,7 @@ def open_regular(path):
 def fingerprint_file(path):
     """SHA-256 of a file's bytes, in hexadecimal; reads in blocks, so any size will do."""
     digest = hashlib.sha256()
-    with open(path, "rb") as source:
+    with open_regular(path) as source:
         for block in iter(lambda: source.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()

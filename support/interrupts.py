@@ -2,6 +2,9 @@
 
 Python runs a signal's handler only when the interpreter is at work, so not during the seconds that a training step
 takes. What has to happen at once is therefore done by a thread, which the operating system's handler wakes.
+
+A terminal that goes away, because its window is closed or a connection is lost, sends SIGHUP too. It is told from a SIGHUP
+that somebody sends by the terminal: that one is gone.
 """
 import contextlib
 import os
@@ -23,6 +26,7 @@ class _Watch:
     def __init__(self):
         self.pending = None      # number of the signal that has not ended the command yet
         self.note = None         # what is told at once while signals are held back; None: they are not held back
+        self.outlasts = False    # whether the command goes on where its terminal goes away
 
 
 _watch = _Watch()
@@ -38,6 +42,7 @@ def watched():
     old = {number: signal.signal(number, _on_signal) for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN}
     ours, kernels = socket.socketpair()
     kernels.setblocking(False)
+    _watch.outlasts = False
     old_descriptor = signal.set_wakeup_fd(kernels.fileno())
     thread = threading.Thread(target=_wait, args=(ours, set(old)), daemon=True)
     thread.start()
@@ -71,6 +76,23 @@ def held_back(note="stopping ..."):
         raise_pending()
 
 
+def outlast_terminal():
+    """From here on a command that was started in a terminal goes on to its end where the terminal goes away."""
+    _watch.outlasts = _has_terminal()
+
+
+def _has_terminal():
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+def _is_terminals_end(number):
+    return _watch.outlasts and number == getattr(signal, "SIGHUP", None) and not _has_terminal()
+
+
 def raise_pending():
     """Raise `Interrupted` where a signal has arrived."""
     if _watch.pending is not None:
@@ -83,6 +105,8 @@ def pending():
 
 
 def _on_signal(number, _):
+    if _is_terminals_end(number):
+        return
     _watch.pending = number
     if _watch.note is None:
         raise Interrupted(MESSAGE, number)
@@ -97,7 +121,7 @@ def _wait(source, numbers):
             if not arrived:
                 return
             number = arrived[0]
-            if number not in numbers:
+            if number not in numbers or _is_terminals_end(number):
                 continue
             # A session that closes may send SIGHUP twice; only a person's, or a supervisor's, second signal is one.
             if count and number != getattr(signal, "SIGHUP", None):

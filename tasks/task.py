@@ -40,7 +40,7 @@ class Task(abc.ABC):
         return chosen
 
     def check_settings(self, settings):
-        """Raise an InputError for a value of the settings that this task has not."""
+        """Raise an InputError for a setting's value that this task does not have."""
 
     def own(self, settings):
         """The settings that this task reads, for run.json: dict."""

@@ -1,9 +1,12 @@
 """Kills `run_i2b2.py train` with SIGKILL, over and over, and compares what becomes of it with an uninterrupted run.
 
+Where a best model is there already, `test` is at work in the same result folder and is killed, too.
+
     python3 tests/crash.py FOLDER KILLS SEED ARGUMENTS OF TRAIN ...
 
-Prints JSON: the points of `POINTS` at which a run was killed, how often it was killed at random moments, and the
-largest differences between each run that went on to its end and the uninterrupted one. tests/test_faults.py runs it.
+Prints JSON: the points of `POINTS` at which a run was killed, how often it was killed at random moments, how often with a test
+beside it, and the largest differences between each run that went on to its end and the uninterrupted one.
+tests/test_faults.py runs it.
 
 TensorFlow is imported once; every training is a forked process, killed by itself or by a timer.
 """
@@ -21,14 +24,17 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 import numpy as np
 
-import commands.train
+import commands.test  # noqa: F401 (all that is slow to import, before any fork)
+import commands.train  # noqa: F401
+from commands.main import function_of
 from commands.options import parse_arguments
+from evaluation import results
 from evaluation.curves import _events, read_curves
 from fork_server import prepare_to_fork
 from network.runtime import tf
 from support import files, paths
 from support.main import run_main
-from training import checkpoints, protocol  # noqa: F401 (all that is slow to import, before any fork)
+from training import checkpoints, protocol
 from training.outcome import read_outcome
 
 # ------------------------------------------------------------------------------------------------ moments to die at
@@ -107,8 +113,8 @@ def after_beginning(delay):
 
 # ---------------------------------------------------------------------------------------------------------- running
 
-def train(result, arguments, prepare=lambda: None):
-    """`train` into a result folder in a process of its own; returns whether it ended well, or else was killed."""
+def start(command, result, arguments, prepare=lambda: None):
+    """A command on a result folder in a process of its own; returns its id."""
     sys.stdout.flush()
     child = os.fork()
     if not child:
@@ -117,11 +123,11 @@ def train(result, arguments, prepare=lambda: None):
         os.dup2(log, 1)
         os.dup2(log, 2)
         prepare()
-        sys.argv = ["run_i2b2.py", "train", "--result", result] + arguments
+        sys.argv = ["run_i2b2.py", command, "--result", result] + arguments
         status = 70
         try:
             # Not through `main`, which looks for libraries in a way that TensorFlow 1.14, once imported, does not bear.
-            run_main(lambda: commands.train.train(parse_arguments()) and None)
+            run_main(lambda: function_of(command)(parse_arguments()) and None)
         except SystemExit as end:
             status = end.code
         except BaseException:
@@ -130,13 +136,37 @@ def train(result, arguments, prepare=lambda: None):
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(status)
+    return child
+
+
+def ends(child, result):
+    """Wait for a process of `start`; returns whether it ended well, or else was killed."""
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
         return False
     if status:
         with open(result + ".log") as log:
-            sys.exit(f"training ended with status {status}:\n{log.read()[-3000:]}")
+            sys.exit(f"a command ended with status {status}:\n{log.read()[-3000:]}")
     return True
+
+
+def train(result, arguments, prepare=lambda: None):
+    """`train` into a result folder to its end, or until it is killed; returns whether it ended well."""
+    return ends(start("train", result, arguments, prepare), result)
+
+
+def train_beside_test(result, arguments, prepare):
+    """As `train`, with a `test` at work in the folder that is killed with it; also whether there was one."""
+    if not checkpoints.exists(paths.ResultFolder(result).best):
+        return train(result, arguments, prepare), False
+    # Later than the training, which takes longer to begin.
+    delay = random.uniform(0, 2)
+    beside = start("test", result, arguments, lambda: time.sleep(delay))
+    ended = train(result, arguments, prepare)
+    if not ended:
+        os.kill(beside, signal.SIGKILL)
+    ends(beside, result)
+    return ended, True
 
 
 def seconds_of_training(result):
@@ -187,17 +217,23 @@ def main():
     assert train(broken, arguments)
     runs = [broken]
 
-    count, began = 0, time.time()
+    count, tests, began = 0, 0, time.time()
     while count < kills:
         runs.append(os.path.join(folder, f"random-{len(runs)}"))
+        if len(runs) % 2 == 0:
+            # From here on it has a best model, which can be tested.
+            assert not train(runs[-1], arguments, POINTS["the best model's folder is not removed"])
         while count < kills:
             # Not later, so that most runs are killed more than once on their way.
             delay = random.uniform(0, moments / 2)
-            if train(runs[-1], arguments, lambda: after_beginning(delay)):
+            ended, was_tested = train_beside_test(runs[-1], arguments, lambda: after_beginning(delay))
+            if ended:
                 break
-            count += 1
+            count, tests = count + 1, tests + was_tested
         assert train(runs[-1], arguments)
-    print(json.dumps({"killed at": killed, "killed at random": count, "seconds": round(time.time() - began),
+    assert ends(start("test", runs[-1], arguments), runs[-1])
+    print(json.dumps({"killed at": killed, "killed at random": count, "beside a test": tests, "seconds": round(time.time() - began),
+                      "recorded": sorted(results.read_run(paths.ResultFolder(runs[-1]))),
                       "differences": [compare(run, whole) for run in runs]}, indent=1))
 
 

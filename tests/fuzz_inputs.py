@@ -4,7 +4,8 @@
 
 The XML of notes and the weights of other programs have fuzzers of their own, fuzz_reader.py and fuzz_weights.py. Here are
 run.json, outcome.json, seeds.json, scores.json, a benchmark's figures, E3C.json and its split file, XMI, BioC, configurations and
-vocabularies of BERTs, event files, predictions.tsv, arrays with a digest, and what `predict` and `scoring.py` read. Bytes are cut,
+vocabularies of BERTs, event files, predictions.tsv, TensorFlow checkpoints, arrays with a digest, TF_CONFIG, and what `predict` and
+`scoring.py` read. Bytes are cut,
 repeated, replaced or inserted; in JSON, values also get other types and keys go. Damage that is only told, as that of a cache,
 must be told with the file's name. Prints how many of each were read, told and refused; an exception of any other kind, or a file
 that takes longer than 10 seconds, ends it with the file that led to it in fuzz_failure. tests/test_fuzz_inputs.py runs a few
@@ -36,20 +37,21 @@ import data_process_BC5CDR
 import data_process_E3C
 import scoring
 from benchmarks import race
-from evaluation import analysis, bootstrap, compare, curves, predictions, report_parts, results, seeds, tlink_scores
+from data_process_i2b2 import Split
+from evaluation import analysis, bootstrap, compare, curves, predictions, provenance, report_parts, results, seeds, tlink_scores
 from helpers import made_up
 from inputs.reading import Bert, check_bert_of_model
 from inputs.vocabulary import read_vocab
 from network import weights_tensorflow
 from network.config import load_config
-from network.pretrained import case
+from network.pretrained import check_accents, lower_cases
 from notes import answering, candidates
 from scoring import format_scores
 from settings import Settings
 from support.arrays import read_arrays, write_arrays
 from support.errors import InputError
 from support.paths import BertFolder, ResultFolder
-from training import outcome, runs
+from training import checkpoints, machines, outcome, runs
 
 SECONDS = 10
 WORDS = (b"\0", b"\xff", b"\n", b"\r\n", b"\n" * 2000, b"\t", b" " * 2000, b"\"", b"\\", b"{", b"}", b"[", b"]", b",", b":",
@@ -72,19 +74,22 @@ class Kind(NamedTuple):
 # ------------------------------------------------------------------------------------------------------------- the kinds
 
 RUN = {
-    "recipe": "paper", "settings": Settings()._asdict(), "corpus": {"train": "a" * 64, "test": "b" * 64},
+    "task": "i2b2", "recipe": "paper", "settings": Settings()._asdict(), "corpus": {"train": "a" * 64, "test": "b" * 64},
     "bert": {"vocab.txt": "c" * 64},
     "model": {"vocabulary": "d" * 64, "configuration": "e" * 64, "do_lower_case": "false"},
     "versions": {"python": "3.7.9", "tensorflow": "1.14.0", "numpy": "1.16.6", "processors": 2},
+    "trained_on": {"labels": {"BEFORE": 3, "AFTER": 0}, "documents": {"1": "f" * 32}},
+    "profile": {"train": {"documents": 1, "TLINK": 3}, "test": {"documents": 2, "TLINK": 5}},
     "train": {"started": "2026-01-01T00:00:00Z", "ended": "2026-01-02T00:00:00Z", "seconds": 100.5, "reason": "epochs", "step": 4,
               "best_step": 2, "best_score": 0.5},
     "test": {"recipe": "paper", "settings": Settings()._asdict(), "ended": "2026-01-03T00:00:00Z", "seconds": 9.5,
              "predict_seconds": 3.25, "corpus": {"test": "b" * 64}, "bert": {}, "versions": {"python": "3.7.9"},
-             "remarks": ["one"]}}
+             "remarks": ["one"], "profile": {"documents": 2, "TLINK": 5}}}
 BERT_CONFIG = {"vocab_size": 30, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32,
                "max_position_embeddings": 64, "type_vocab_size": 2, "hidden_act": "gelu", "hidden_dropout_prob": 0.1,
                "attention_probs_dropout_prob": 0.1, "initializer_range": 0.02}
 VOCAB = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\nfall\n##s\n.\n"
+CLUSTER = {"cluster": {"chief": ["one:2222"], "worker": ["two:2222", "three:2222"]}, "task": {"type": "worker", "index": 1}}
 NOTE = """<?xml version="1.0" encoding="UTF-8" ?>
 <ClinicalNarrativeTemporalAnnotation>
 <TEXT><![CDATA[
@@ -115,6 +120,7 @@ def kinds(folder):
     events = event_file(os.path.join(result.tensorboard, "training", "events.out.tfevents.1.1"),
                         [("loss", "examples_per_second")] * 6)
     event_file(os.path.join(result.tensorboard, "validation", "events.out.tfevents.1.1"), [("accuracy",)] * 6)
+    model = write_model(result.best)
     text = write(os.path.join(folder, "brat", "note.txt"), BRAT_TEXT.encode("utf-8"))
     annotations = write(os.path.join(folder, "brat", "note.ann"), BRAT.encode("utf-8"))
     bert = BertFolder(os.path.join(folder, "bert"))
@@ -151,12 +157,19 @@ def kinds(folder):
         kind("bioc", os.path.join(folder, "bioc.xml"), bioc(), lambda path: data_process_BC5CDR.read_split(path, negatives="all")),
         kind("vocab.txt", bert.vocab, VOCAB.encode("utf-8"), read_vocab),
         kind("bert_config.json", bert.google_config, as_json(BERT_CONFIG), load_config),
-        kind("tokenizer_config.json", bert.tokenizer_config, as_json({"do_lower_case": True, "model_max_length": 512}),
-             lambda _: case(bert, read_vocab(bert.vocab))),
+        kind("tokenizer_config.json", bert.tokenizer_config,
+             as_json({"do_lower_case": True, "strip_accents": True, "model_max_length": 512}),
+             lambda _: check_accents(bert, lower_cases(bert, read_vocab(bert.vocab)))),
         kind("checkpoint", os.path.join(folder, "checkpoint"), b'model_checkpoint_path: "model.ckpt-1000"\n',
              weights_tensorflow.named_checkpoint),
         kind("events", events, contents(events), lambda _: curves.read_curves(result.tensorboard)),
         kind("predictions.tsv", result.predictions, contents(result.predictions), use_predictions),
+        kind("pairs.tsv", os.path.join(folder, "pairs.tsv"), pairs_tsv(), use_pairs),
+        # What is in the environment is kept in a file here, so that a failure is.
+        kind("TF_CONFIG", os.path.join(folder, "TF_CONFIG"), as_json(CLUSTER),
+             lambda path: machines.parse(contents(path).decode("utf-8", "surrogateescape"))),
+        *(kind("model" + ending, model + ending, contents(model + ending), lambda _: checkpoints.check(model), "best_validation")
+          for ending in (".index", ".data-00000-of-00001")),
         kind("arrays", arrays, contents(arrays), lambda path: read_arrays(path, "they are made again")),
         kind("note.xml", os.path.join(folder, "note.xml"), NOTE.replace("TLINKS", TLINKS).encode("utf-8"), use_note),
         kind("unlinked.xml", os.path.join(folder, "unlinked.xml"), NOTE.replace("TLINKS", "").encode("utf-8"), use_note),
@@ -167,6 +180,31 @@ def kinds(folder):
              lambda path: scoring.score_folders(os.path.dirname(path), os.path.dirname(path), str))]
 
 
+def write_model(prefix):
+    """Write a small TensorFlow checkpoint; returns its prefix."""
+    from network.runtime import tf
+    os.makedirs(os.path.dirname(prefix), exist_ok=True)
+    with tf.Graph().as_default(), tf.Session() as session:
+        for number in range(3):
+            tf.get_variable(f"layer_{number}/kernel", [4, number + 1])
+        session.run(tf.global_variables_initializer())
+        tf.train.Saver().save(session, prefix, write_meta_graph=False, write_state=False)
+    return prefix
+
+
+def pairs_tsv():
+    """The bytes of a predictions.tsv of BC5CDR."""
+    header = "\t".join(predictions.PairPredictions.columns())
+    rows = [f"{100 + row // 4}\t{row % 4}\tD{row}\tD{row + 1}\t{row % 2}\t{row % 3 % 2}\t0.25\t0.75" for row in range(16)]
+    return "\n".join([header] + rows + [""]).encode("utf-8")
+
+
+def use_pairs(path):
+    """What `compare` does with predictions on BC5CDR."""
+    for kind in (predictions.PairPredictions, predictions.AllPairPredictions):
+        bootstrap.scores(bootstrap.total(predictions.read(path, kind).counts()))
+
+
 def use_record(result):
     """What `train`, `test` and `compare` do with run.json."""
     record = results.read_run(result)
@@ -174,6 +212,7 @@ def use_record(result):
     runs.tell_changes(record, Settings())
     runs.differences(record, RUN)
     runs.unchecked(record, RUN)
+    provenance.label_counts(record, Split([], []))
     compare.facts(record)
     report_parts.settings_section(results.as_tested(record))
     with contextlib.suppress(InputError):  # that the model is another's

@@ -104,7 +104,7 @@ def test_files_that_are_named_exist(name):
     named += re.findall(r"\brequirements[\w-]*\.txt", text)
     named += [span for span in re.findall(r"`([\w ./-]+/)`", text)
               if span.split("/")[0] in ("docs", "tests", "tools") or re.match(r"[a-z]+/$", span)]
-    not_files = {"figures/", "features/", "race/", "__init__.py"}  # what runs write, and what every wing has
+    not_files = {"figures/", "features/", "race/", "__init__.py"}  # what runs write, and what every folder of the code has
     missing = [path for path in named if path not in not_files
                and not any((folder / path).exists() for folder in (PROJECT, (PROJECT / name).parent))]
     assert not missing, f"{name}: {missing}"

@@ -1,16 +1,22 @@
 """Small input that would do large harm, files that are not what they seem, readers that go away, and what messages say then."""
+import contextlib
 import copy
 import gc
 import hashlib
 import os
+import pty
 import random
+import re
 import shlex
+import signal
 import subprocess
 import time
 import tracemalloc
 
+import hypothesis
 import numpy as np
 import pytest
+from hypothesis import strategies
 
 import data_process_E3C
 import data_process_i2b2
@@ -22,9 +28,11 @@ from inputs import batching, mentions, reading, sentences
 from inputs.labels import LABELS
 from inputs.vocabulary import read_vocab
 from network.config import load_config
+from network.pretrained import check_bert_folder
 from notes import answering, brat, candidates
-from settings import RANGES, Settings, settings_for
+from settings import CHOICES, RANGES, Settings, settings_for
 from support import schema
+from support.arrays import read_arrays
 from support.errors import InputError
 from support.paths import BertFolder, CorpusFolder, ResultFolder
 from training import outcome, runs
@@ -285,6 +293,19 @@ def test_only_regular_files_are_read(read, pipe):
         read(str(pipe))
 
 
+def test_arrays_and_weights_that_are_no_files_do_not_hang(tmp_path, capsys):
+    os.mkfifo(str(tmp_path / "arrays.npz"))
+    for name in ("bert_model.ckpt.index", "bert_model.ckpt.data-00000-of-00001"):
+        os.mkfifo(str(tmp_path / name))
+    for name, content in (("vocab.txt", b"[PAD]\n"), ("bert_config.json", b"{}")):
+        write(str(tmp_path / name), content)
+    with limited():
+        assert read_arrays(str(tmp_path / "arrays.npz"), "they are made again") is None
+        assert "arrays.npz: cannot be read" in capsys.readouterr().out
+        with pytest.raises(InputError, match="bert_model.ckpt.index: cannot be read"):
+            check_bert_folder(BertFolder(str(tmp_path)))
+
+
 def test_event_files_that_are_none_are_told(tmp_path, capsys):
     (tmp_path / "training").mkdir()
     os.mkfifo(str(tmp_path / "training" / "events.out.tfevents.1"))
@@ -425,6 +446,9 @@ def test_a_name_that_cannot_be_used_is_refused():
             use(folder)
     with pytest.raises(InputError, match="not UTF-8"):
         answering.output_names([os.fsdecode(b"caf\xe9.xml")], "out")
+    for name in ("a\tb", "a\u2028b", "a\nb"):
+        with pytest.raises(InputError, match="cannot stand there. Rename the file, for example to 'a_b"):
+            answering.output_names([f"notes/{name}.xml"], "out")
 
 
 @pytest.mark.trains
@@ -437,6 +461,42 @@ def test_training_and_testing_outlast_their_reader(ending, corpus, bert, tmp_pat
     assert outcome.read_outcome(ResultFolder(str(result))).step == 2
     assert shell(f"{quoted('run_i2b2.py', 'test', *common)} {ending}; exit ${{PIPESTATUS[0]}}").returncode == 0
     assert (result / "scores.json").is_file()
+
+
+def in_a_terminal(words, when, then):
+    """Run a command in a terminal of its own; `then(process, terminal)` once it prints what `when` matches. Returns its status."""
+    process, terminal = pty.fork()
+    if not process:
+        os.execv(words[0], words)
+    said = b""
+    while not re.search(when, said):
+        said += os.read(terminal, 1000)
+    then(process, terminal)
+    return os.waitpid(process, 0)[1]
+
+
+def close_terminal(_, terminal):
+    """As a window that is closed, or a connection that is lost."""
+    os.close(terminal)
+
+
+def hang_up(process, terminal):
+    """Send SIGHUP with the terminal still there; what is printed then is read."""
+    os.kill(process, signal.SIGHUP)
+    with contextlib.suppress(OSError):  # at the other side's end
+        while os.read(terminal, 1000):
+            pass
+
+
+@pytest.mark.trains
+@pytest.mark.parametrize("then, status, is_finished", [(close_terminal, 0, True), (hang_up, 129, False)])
+def test_training_outlasts_its_terminal_and_obeys_who_hangs_it_up(then, status, is_finished, corpus, bert, tmp_path):
+    result = ResultFolder(str(tmp_path / "result"))
+    words = command_of("run_i2b2.py", "train", "--corpus", corpus, "--bert", bert, "--result", result.root, *settings(
+        batch_size=4, max_steps=30, evaluate_every=15, seq_length=32))
+    ended = in_a_terminal(words, b"fine-tuning: ", then)
+    assert os.WIFEXITED(ended) and os.WEXITSTATUS(ended) == status
+    assert (outcome.read_outcome(result) is not None) == is_finished
 
 
 # -------------------------------------------------------------------------------------------------------------- messages
@@ -500,9 +560,21 @@ def test_the_timeline_of_an_earlier_call_does_not_stay(tmp_path):
 
 def test_a_model_of_one_label_is_told_with_what_to_try():
     line = outcome.one_label(np.full(5, 2), "dev examples", Settings(), LABELS)
-    assert "all 5 dev examples the label BEFORE" in line and "learning_rate=1e-05 or optimizer=adamw" in line
+    assert "all 5 dev examples the label BEFORE" in line and "--set learning_rate=1e-05 or --set optimizer=adamw" in line
     assert "adamw" not in outcome.one_label(np.zeros(5, int), "dev examples", Settings(optimizer="adamw"), LABELS)
     assert outcome.one_label(np.array([1, 2]), "dev examples", Settings(), LABELS) is None
+
+
+@hypothesis.given(rate=strategies.floats(*RANGES["learning_rate"]), clip=strategies.floats(*RANGES["clip"]),
+                  optimizer=strategies.sampled_from(CHOICES["optimizer"]))
+@hypothesis.example(rate=0.0, clip=RANGES["clip"][0], optimizer="adamw")
+def test_what_is_advised_can_be_set_and_is_not_set_already(rate, clip, optimizer):
+    chosen = Settings(learning_rate=rate, clip=clip, optimizer=optimizer)
+    for told in (outcome.advice_against_overflow(chosen), outcome.one_label(np.zeros(5, int), "dev examples", chosen, LABELS)):
+        for assignment in re.findall(r"--set (\S+=[^\s,]+)", told):
+            changed = settings_for("paper", [assignment], base=chosen)
+            assert changed != chosen and changed.learning_rate <= rate and changed.clip <= clip
+        assert ("--set optimizer" in told) == (optimizer == "adam")
 
 
 @pytest.mark.trains

@@ -25,7 +25,7 @@ LEVELS = (
 FRONT = {"benchmark", "data_process_BC5CDR", "data_process_E3C", "data_process_i2b2", "modeling", "optimization", "predict",
          "run_BC5CDR", "run_i2b2", "scoring", "settings", "text_model", "tokenization"}
 LEVEL_OF = {name: number for number, level in enumerate(LEVELS) for name in level}
-# Wings whose modules may import TensorFlow, and the other modules that build a graph.
+# Folders whose modules may import TensorFlow, and the other modules that build a graph.
 GRAPHS = ("network", "training", "benchmarks", "modeling", "optimization", "text_model", "predict", "notes.export",
           "inputs.tiny_bert")
 # What must start in milliseconds and work without TensorFlow: (words of the command, exit status).
@@ -109,14 +109,14 @@ def test_what_reads_and_reports_does_without_tensorflow(project, tmp_path, words
     assert finished.returncode == status, finished.stdout
 
 
-def test_every_wing_says_what_is_in_it(project):
+def test_every_folder_says_what_is_in_it(project):
     for path in modules():
         if path.name == "__init__.py":
             assert len(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "") > 80, path
-    wings = {path.parent for path in modules()} - {project}
-    assert all((wing / "__init__.py").is_file() for wing in wings)
+    folders = {path.parent for path in modules()} - {project}
+    assert all((folder / "__init__.py").is_file() for folder in folders)
 
 
 def test_the_tests_stand_as_the_modules_do(project):
-    wings = {path.parent.name for path in modules() if path.parent != project}
-    assert {path.parent.name for path in (project / "tests").glob("*/test_*.py")} <= wings
+    folders = {path.parent.name for path in modules() if path.parent != project}
+    assert {path.parent.name for path in (project / "tests").glob("*/test_*.py")} <= folders

@@ -41,3 +41,8 @@ def test_any_other_text_is_refused(text):
     if text.partition("=")[0] not in Settings._fields:
         with pytest.raises(InputError):
             settings_for("paper", [text])
+
+
+def test_what_dev_may_be_is_told():
+    with pytest.raises(InputError, match=r"`test`, `development` .BC5CDR only., or the share of training documents"):
+        settings_for("paper", ["dev=train"])

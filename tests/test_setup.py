@@ -191,6 +191,16 @@ def test_an_environment_of_a_python_no_longer_supported_is_replaced(machine, pro
     assert status == 1 and "Python 3.12.1" in output and output.endswith("making")
 
 
+@pytest.mark.parametrize("name", ["thesis.txt", ".hidden"])
+def test_a_folder_that_is_no_environment_is_never_removed(machine, project, tmp_path, name):
+    machine.python("python3.12", "3.12.1")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / name).write_text("years of work")
+    machine.script("rm", "echo removed; exit 1")
+    status, output, message = machine.setup(project, "--venv", str(tmp_path / "mine"))
+    assert status == 1 and "mine is there and is no virtual environment" in message and "removed" not in output
+
+
 def test_a_python_asked_for_that_does_not_run(machine, project):
     status, _, message = machine.which(project, PYTHON="/nowhere/python3.7")
     assert status == 1 and message.startswith("error: PYTHON=/nowhere/python3.7 does not run.")

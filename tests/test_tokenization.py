@@ -3,6 +3,7 @@ import json
 import pickle
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -192,3 +193,29 @@ def test_a_tokenizer_can_be_sent_to_another_process():
     made = tokenizer()
     made.encode(["painful"])
     assert pickle.loads(pickle.dumps(made)).tokenize("painful") == ["pain", "##ful"]
+
+
+def test_threads_share_one_tokenizer_from_its_first_word():
+    """Each start is a race; what one thread has not finished, another must not meet."""
+    vocabulary = {piece: number for number, piece in enumerate(["[UNK]", "##s"] + [f"word{number}" for number in range(3000)])}
+    failures, interval = [], sys.getswitchinterval()
+
+    def work(tokenizer, barrier):
+        barrier.wait()
+        try:
+            assert tokenizer.tokenize("word7s word8") == ["word7", "##s", "word8"]
+        except Exception as error:  # pylint: disable=broad-except
+            failures.append(error)
+
+    sys.setswitchinterval(1e-5)
+    try:
+        for _ in range(60):
+            one, barrier = WordpieceTokenizer(vocabulary), threading.Barrier(4)
+            threads = [threading.Thread(target=work, args=(one, barrier)) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert failures == []

@@ -213,6 +213,11 @@ set_up() {
     echo "$venv: Python $version ($python), $runtime: $reason"
     if [[ $dev == yes ]]; then requirements=requirements-dev.txt; fi
     if [[ ! -f $(stamp) || $(probe "$venv/bin/python") != "$chosen" ]]; then
+        # Only a virtual environment is ever removed, not what somebody else keeps in a folder of that name.
+        if [[ -e $venv && ! -f $venv/pyvenv.cfg && ! -x $venv/bin/python && -n $(compgen -G "$venv/*" || compgen -G "$venv/.[!.]*") ]]
+        then
+            fail "$venv is there and is no virtual environment; choose another folder with --venv DIR, or move it away"
+        fi
         rm -rf "$venv"
         "$python" -m venv "$venv"
     fi

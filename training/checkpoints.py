@@ -18,11 +18,12 @@ from typing import NamedTuple
 import numpy as np
 
 from support.errors import InputError, not_written
-from support.files import free_bytes, make_folder, sync_files, sync_folder
+from support.files import free_bytes, make_folder, open_regular, sync_files, sync_folder
 
 # The newest state, and the one before it in case the newest turns out to be damaged.
 KEPT_STATES = 2
 STATE_NAME = "state"
+BLOCK_BYTES = 1 << 20  # of a file that is read through
 
 
 class State(NamedTuple):
@@ -144,11 +145,15 @@ def remove_unfinished(folder):
 
 
 def remove_states(unwanted):
-    """Remove states, each as a whole: a half-removed one would pass for damaged."""
+    """Remove states, each as a whole: a half-removed one would pass for damaged. InputError where that may not be."""
     for state in unwanted:
         folder, name = os.path.split(state.folder)
         removed = os.path.join(folder, f".{name}.removed")
-        os.rename(state.folder, removed)
+        try:
+            os.rename(state.folder, removed)
+        except OSError as error:
+            raise not_written(state.folder, error) or InputError(
+                f"{state.folder}: cannot be removed ({error.strerror}). Remove it, then give the same command again.")
         shutil.rmtree(removed, ignore_errors=True)
 
 
@@ -219,7 +224,7 @@ def is_finite(array):
 
 
 def check_finite(logits, prefix):
-    """The logits of a model, float [examples, 8]; InputError that names the checkpoint where any is NaN or infinite."""
+    """The logits of a model, float [examples, labels]; InputError that names the checkpoint where any is NaN or infinite."""
     if not np.isfinite(logits).all():
         raise InputError(f"{prefix}.*: the model's answers are not finite numbers (NaN or infinity): its weights have gone wrong, "
                          "though each of them is a number. Train anew with a lower --set learning_rate (`train --restart` keeps "
@@ -239,6 +244,10 @@ def files_of(prefix):
     return found
 
 
+# Faults of the machine, not of what is on the disk.
+NO_DAMAGE = ("MemoryError", "ResourceExhaustedError")
+
+
 def newest_good_state(folder, tell):
     """The newest State that is whole, or None; damaged ones are named and removed.
 
@@ -246,13 +255,40 @@ def newest_good_state(folder, tell):
     ----------
     folder : where the states are.
     tell : called with a line of text about each damaged one.
+
+    Raises
+    ------
+    InputError : a state cannot be read, so that nobody knows whether it is damaged; or a damaged one cannot be removed.
     """
     for state in states(folder):
+        check_readable(state)
         reason = fault(state.prefix)
         if reason is None:
             return state
+        if reason in NO_DAMAGE:
+            raise unreadable(state, state.folder, reason, "Free some memory")
         remove_states([state])
         rest = ("training continues from the one before it" if states(folder) else
                 "no other is left, so training begins anew")
         tell(f"{state.folder}: this state is damaged ({reason}); it is removed, and {rest}")
     return None
+
+
+def check_readable(state):
+    """Read a state's files through; InputError where the system does not give their bytes, whatever these are."""
+    path = state.folder
+    try:
+        for name in sorted(os.listdir(state.folder)):
+            path = os.path.join(state.folder, name)
+            with open_regular(path) as source:
+                while source.read(BLOCK_BYTES):
+                    pass
+    except OSError as error:
+        raise unreadable(state, path, error.strerror, "Make it readable")
+
+
+def unreadable(state, path, reason, remedy):
+    """The InputError for a State of which a path cannot be read."""
+    return InputError(f"{path}: cannot be read ({reason}); training would continue from {state.folder}, and nothing was removed. "
+                      f"{remedy}, then give the same command again; or move that folder away, and training continues from the "
+                      "state before, if there is one.")

@@ -14,13 +14,15 @@ GIGABYTE = 1e9
 def before_training(corpus, bert, settings, result, cluster=ALONE, restart=False):
     """Check what reading the inputs has not: that the weights fit the model, and that devices, disk and memory will do.
 
+    Says, too, where memory is short, or patience shorter than the time between two evaluations.
+
     Parameters
     ----------
     corpus : reading.Corpus
     bert : reading.Bert
     settings : settings.Settings
     result : paths.ResultFolder
-    cluster : machines.Cluster
+    cluster : machines.Cluster; a machine that is not the chief writes nothing into the result folder.
     restart : whether the run that is in the result folder is kept beside the new one.
 
     Returns
@@ -31,11 +33,11 @@ def before_training(corpus, bert, settings, result, cluster=ALONE, restart=False
     ------
     InputError : the weights do not fit, there are fewer devices than asked for, or a disk has no room for the run.
     """
-    devices.count(settings, cluster)
+    devices.local_devices(settings, cluster)
     shapes = estimator.model_shapes(bert.config, settings, len(corpus.labels))
     pretrained.check_weights(bert.folder, {name: shape for name, shape in shapes.items() if name.startswith("bert/")})
-    _, steps = training_steps(corpus, settings)
-    rooms = resources.rooms(corpus, settings, result, shapes, steps, restart)
+    examples, steps = training_steps(corpus, settings)
+    rooms = resources.rooms(corpus, settings, None if cluster.number else result, shapes, steps, restart)
     for room in rooms:
         if room.needed > room.free:
             raise InputError(f"{room.folder}: training needs {in_gigabytes(room.needed)} on that disk (checkpoints with the "
@@ -45,6 +47,10 @@ def before_training(corpus, bert, settings, result, cluster=ALONE, restart=False
     if available is not None and memory > available:
         say(f"warning: training needs about {in_gigabytes(memory)} of memory, {in_gigabytes(available)} are available: the "
             "system may end it. A smaller --set batch_size=N needs less, but is another run than the paper's.")
+    interval = interval_of(examples, settings)
+    if ends_before_a_second_evaluation(settings, steps, interval):
+        say(f"note: patience={settings.patience} ends every run after one evaluation, as dev is evaluated after every {interval} "
+            "steps. Raise patience, or lower evaluate_every.")
     return rooms, memory, available
 
 
@@ -56,7 +62,8 @@ def report(corpus, bert, settings, result, record, cluster, restart):
     corpus, bert, settings, result, cluster, restart : as for `before_training`.
     record : what the run is, for runs.examine.
     """
-    say(f"run: {situation(result, record, restart)}")
+    if not cluster.number:
+        say(f"run: {situation(result, record, restart)}")
     if len(cluster.addresses) > 1:
         say(f"machines: {len(cluster.addresses)}, of which this is {cluster.names[cluster.number]}; what follows is of this one")
     rooms, memory, available = before_training(corpus, bert, settings, result, cluster, restart)
@@ -69,13 +76,13 @@ def report(corpus, bert, settings, result, record, cluster, restart):
 
 def situation(result, record, restart):
     """What `train` would do with the run in the result folder, in words; InputError where that is another run."""
-    if not runs.has_begun(result):
-        return f"begins anew in {result.root}"
-    if restart:
+    if restart and runs.to_set_aside(result):
         return f"begins anew; the one in {result.root} is kept under a dated name"
-    finished = runs.examine(result, record)
+    finished = None if restart else runs.examine(result, record)
     if finished:
         return f"{runs.ending(finished)}; nothing is left to train"
+    if not runs.has_begun(result):
+        return f"begins anew in {result.root}"
     steps = [state.step for state in checkpoints.states(result.checkpoints)]
     return f"continues in {result.root} from step {steps[0] if steps else 0}"
 
@@ -90,7 +97,7 @@ def report_time(corpus, bert, settings):
     say("time: measuring ...")
     speed = timing.measure(bert.config, settings, len(corpus.labels))
     evaluation = speed.batch * computed / settings.eval_batch_size
-    interval = settings.evaluate_every or batching.steps_of(examples, settings)[0]
+    interval = interval_of(examples, settings)
     say(f"time: {speed.step:.2f} s for a training step of {settings.batch_size} examples, {duration(evaluation)} for an "
         f"evaluation of {len(dev)} ({computed} computed)")
 
@@ -118,10 +125,19 @@ def shortest(settings, steps, interval):
     patient = interval + settings.patience + 1
     if not settings.patience or patient >= steps:
         return steps, "the fewest: patience ends no run earlier" if settings.patience else "the fewest: there is no patience"
-    if patient < 2 * interval:
-        return patient, (f"after which patience={settings.patience} ends every run: dev is evaluated less often, after every "
-                         f"{interval} steps, so that no second evaluation comes. Raise patience, or lower evaluate_every")
+    if ends_before_a_second_evaluation(settings, steps, interval):
+        return patient, "after which patience ends every run"
     return patient, "the fewest after which patience may end the run"
+
+
+def ends_before_a_second_evaluation(settings, steps, interval):
+    """Whether patience ends every run after its first evaluation; parameters as for `shortest`."""
+    return 0 < settings.patience < interval - 1 and interval + settings.patience + 1 < steps
+
+
+def interval_of(examples, settings):
+    """Steps between two evaluations, in a training on so many examples."""
+    return settings.evaluate_every or batching.steps_of(examples, settings)[0]
 
 
 def training_steps(corpus, settings):

@@ -25,8 +25,8 @@ class Devices(NamedTuple):
     processors: int   # parts that this machine's processors are divided into
 
     @property
-    def count(self):
-        """All devices; every machine has as many."""
+    def total(self):
+        """How many devices all machines have together; each machine has as many."""
         return self.machines * self.local
 
     @property
@@ -38,7 +38,7 @@ class Devices(NamedTuple):
 ONE_DEVICE = Devices(None, 0, 1, 1, 1)
 
 
-def count(settings, cluster):
+def local_devices(settings, cluster):
     """How many devices of this machine share a training step, and whether they are GPUs; parameters and errors as `choose`."""
     gpus = len(tf.config.experimental.list_physical_devices("GPU"))
     if len(cluster.addresses) > 1:
@@ -67,7 +67,7 @@ def choose(settings, cluster):
     ------
     InputError : more devices asked for than there are.
     """
-    local, are_gpus = count(settings, cluster)
+    local, are_gpus = local_devices(settings, cluster)
     machines = len(cluster.addresses)
     if machines > 1:
         strategy = tf.distribute.experimental.MultiWorkerMirroredStrategy()

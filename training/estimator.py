@@ -53,7 +53,7 @@ def train_input_fn(batches, settings, start, devices=ONE_DEVICE):
                 yield inputs_of(batch), batch.label_ids
             else:
                 for number in devices.numbers:
-                    part, before = share(batch, number, devices.count)
+                    part, before = share(batch, number, devices.total)
                     yield dict(inputs_of(part), before=before), part.label_ids
 
     shapes = input_shapes(settings)

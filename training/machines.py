@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import secrets
 import socket
 import threading
@@ -110,17 +111,24 @@ def wrong(reason):
 def is_address(text):
     """Whether this is "host:port"."""
     host, _, port = text.rpartition(":") if isinstance(text, str) else ("", "", "")
-    return bool(host) and port.isdigit() and 0 < int(port) < 65535
+    # Not isdigit: it knows digits of which int makes no number.
+    return bool(host) and re.match(r"[0-9]{1,5}\Z", port) is not None and 0 < int(port) < 65535
 
 
 class Machines:
     """The connections of one machine of a Cluster; without others, as for ALONE, all of this does nothing.
 
     While machines are watched, the loss of one ends this process with exit status 1 and a line that names it.
+
+    Parameters
+    ----------
+    cluster : Cluster
+    restart : whether the command was given with --restart, without which it continues.
     """
 
-    def __init__(self, cluster):
+    def __init__(self, cluster, restart=False):
         self.cluster = cluster
+        self._same_commands = "the same commands without --restart" if restart else "the same commands"
         self.count = len(cluster.addresses)
         self._secret = secret_of_environment() if self.count > 1 else None
         self.is_chief = cluster.number == 0
@@ -273,7 +281,7 @@ class Machines:
             received = b""
         if not received and not self._leaving.is_set():
             end_process(f"{self.cluster.names[number]} has ended or cannot be reached; if it ended, what it printed says "
-                        "why. Training ends on all machines; the same commands continue from the last saved state.")
+                        f"why. Training ends on all machines; {self._same_commands} continue from the last saved state.")
 
     @contextlib.contextmanager
     def _farewell(self):

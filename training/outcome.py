@@ -1,6 +1,7 @@
 """How a training run ended, and the file that tells it."""
 from typing import NamedTuple
 
+from settings import RANGES
 from support.console import say
 from support.errors import InputError
 from support.schema import number, one_of, read_json, record
@@ -36,10 +37,26 @@ def one_label(predicted, what, settings, labels):
     """
     if not len(predicted) or (predicted != predicted[0]).any():
         return None
-    slower = "" if settings.optimizer == "adamw" else " or optimizer=adamw, whose rate warms up"
     return (f"note: the best model gives all {len(predicted)} {what} the label {labels[predicted[0]]}: it tells nothing apart. "
-            "Mostly the rate is too high or the training too short; try --set "
-            f"learning_rate={settings.learning_rate / 5:g}{slower}, or more steps, with --restart.")
+            "Mostly the rate is too high or the training too short. Try "
+            f"{' or '.join(smaller_steps(settings, 'learning_rate') + ['more steps'])}, with --restart.")
+
+
+def advice_against_overflow(settings):
+    """What to try where a training's numbers have ceased to be finite."""
+    tries = smaller_steps(settings, "learning_rate", "clip")
+    advice = f"Try {' or '.join(tries)}, with --restart; if nothing helps, " if tries else ""
+    return advice + "check that the BERT's weights are whole."
+
+
+def smaller_steps(settings, *lowered):
+    """`--set` options, as text, with which a training takes smaller steps; none that is set already or would be refused.
+
+    lowered : names of the settings that may be lowered.
+    """
+    fifths = [(name, getattr(settings, name) / 5) for name in lowered]
+    tries = [f"--set {name}={value:g}" for name, value in fifths if value and value >= RANGES[name][0]]
+    return tries + ([] if settings.optimizer == "adamw" else ["--set optimizer=adamw (its rate warms up)"])
 
 
 def read_outcome(result):

@@ -22,7 +22,7 @@ from support.console import Progress, say
 from support.errors import InputError, Interrupted
 from training import checkpoints
 from training.curves import CurvesWriter
-from training.outcome import Outcome, one_label
+from training.outcome import Outcome, advice_against_overflow, one_label
 
 NEVER = -1.0  # the best score before there is one
 UNKNOWN = -1.0  # the accuracy of a batch that no training step has reported
@@ -280,13 +280,9 @@ class TrainingProtocol(tf.train.SessionRunHook):
         self._curves.close()
         best = (f"The best model, of step {self._best_step} (score {self._best_score:.4f}), is kept in {self._result.best}.*"
                 if self._best_score > NEVER else "There is no model to keep yet")
-        settings = self._settings
         raise InputError(
             f"training stopped: at step {self._step} the {wrong.replace('_', ' ')} is {results[wrong]}, not a finite number. "
-            f"{best}. Try a lower learning rate (--set learning_rate={settings.learning_rate / 5:g}), gradients clipped to a "
-            f"lower norm (--set clip={settings.clip / 5:g})"
-            + (" or --set optimizer=adamw, whose rate warms up," if settings.optimizer != "adamw" else "")
-            + " with --restart; if none helps, check that the BERT's weights are whole.")
+            f"{best}. {advice_against_overflow(self._settings)}")
 
     def _stop_on_signal(self, session, signal_number):
         if signal_number is not None:
@@ -338,7 +334,7 @@ class FollowingProtocol(tf.train.SessionRunHook):
         if ends:
             run_context.request_stop()
         elif signal_number is not None:
-            raise interrupted(self._step, signal_number, "the chief has saved its state")
+            raise interrupted(self._step, signal_number, "the chief saves its state")
 
 
 def selection_variables():

@@ -17,9 +17,12 @@ INDEX_ENTRY_BYTES = 60
 SCALARS_BYTES = 1000
 # The curves: metrics of a training step; those of an evaluation with the picture of the confusion matrix.
 STEP_CURVE_BYTES, EVALUATION_CURVE_BYTES = 200, 100000
-# Limit and use of a container's memory, in control groups of version 2 and 1.
-CONTAINER_MEMORY = (("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-                    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"))
+# Limit and use of a container's memory, in control groups of version 2 and 1; then the file, and the name in it, that tell how much
+# of what is used is the page cache of files no longer at work: that is given back where memory is short.
+CONTAINER_MEMORY = (("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current",
+                     "/sys/fs/cgroup/memory.stat", "inactive_file"),
+                    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+                     "/sys/fs/cgroup/memory/memory.stat", "total_inactive_file"))
 # Memory: TensorFlow and the libraries; then float32 numbers for each parameter (its value, gradient, moments, what is
 # passing through), for each element of a layer's hidden states and for each attention score, kept for the gradient.
 PROGRAM_BYTES = 700 * 10 ** 6
@@ -65,7 +68,7 @@ def rooms(corpus, settings, result, shapes, steps, restart=False):
     ----------
     corpus : reading.Corpus
     settings : settings.Settings
-    result : paths.ResultFolder
+    result : paths.ResultFolder; None where another machine keeps the results.
     shapes : dict of variable name -> shape.
     steps : of the whole run.
     restart : whether what an earlier run wrote is kept besides.
@@ -74,19 +77,25 @@ def rooms(corpus, settings, result, shapes, steps, restart=False):
     -------
     list of Room; a single one where corpus and result are on the same disk.
     """
-    evaluations = steps // settings.evaluate_every if settings.evaluate_every else settings.num_epochs
-    checkpoint_count = checkpoints.KEPT_STATES + 2
-    curves = steps * STEP_CURVE_BYTES + evaluations * EVALUATION_CURVE_BYTES
     caches = sum(view_of(settings).cache_bytes(*split) for split in corpus.splits().values())
-    done = [0 if restart else files.bytes_below(folder) for folder in (result.checkpoints, result.tensorboard)]
-    of_result = checkpoint_count * checkpoint_bytes(shapes) - done[0] + max(0, curves - done[1])
-    of_corpus = caches - files.bytes_below(corpus.folder.features)
+    needs = [(corpus.folder.root, caches - files.bytes_below(corpus.folder.features))]
+    if result is not None:
+        needs.insert(0, (result.root, result_bytes(settings, result, shapes, steps, restart)))
     found = {}
-    for folder, needed in ((result.root, of_result), (corpus.folder.root, of_corpus)):
+    for folder, needed in needs:
         disk = os.stat(files.existing(folder)).st_dev
         room = found.get(disk, Room(folder, 0, files.free_bytes(folder)))
         found[disk] = room._replace(needed=room.needed + max(0, needed))
     return list(found.values())
+
+
+def result_bytes(settings, result, shapes, steps, restart):
+    """What a run still writes into its result folder at most; parameters as for `rooms`."""
+    evaluations = steps // settings.evaluate_every if settings.evaluate_every else settings.num_epochs
+    checkpoint_count = checkpoints.KEPT_STATES + 2
+    curves = steps * STEP_CURVE_BYTES + evaluations * EVALUATION_CURVE_BYTES
+    done = [0 if restart else files.bytes_below(folder) for folder in (result.checkpoints, result.tensorboard)]
+    return checkpoint_count * checkpoint_bytes(shapes) - done[0] + max(0, curves - done[1])
 
 
 def memory_bytes(config, settings, shapes):
@@ -117,10 +126,10 @@ def available_memory():
         with open("/proc/meminfo") as source:
             line = next(line for line in source if line.startswith("MemAvailable:"))
         limits.append(1024 * int(line.split()[1]))
-    for limit, used in CONTAINER_MEMORY:
+    for limit, used, stat, name in CONTAINER_MEMORY:
         # No such file outside containers; a limit of "max" is none.
         with contextlib.suppress(OSError, ValueError):
-            limits.append(number_in(limit) - number_in(used))
+            limits.append(number_in(limit) - number_in(used) + number_of_line(stat, name))
     return min(limits) if limits else None
 
 
@@ -128,3 +137,10 @@ def number_in(path):
     """The number that a file of the system's holds."""
     with open(path) as source:
         return int(source.read())
+
+
+def number_of_line(path, name):
+    """The number behind a name in a file of the system's that has a name and a number on each line; 0 where it has none."""
+    with contextlib.suppress(OSError, ValueError), open(path) as source:
+        return int(dict(line.split() for line in source).get(name, 0))
+    return 0

@@ -20,6 +20,10 @@ NOT_PART_OF_THE_RUN = ("eval_batch_size", "save_every_minutes", "xla", "threads"
 # Settings that change what a trained model reads or how it computes, or what it is tested on; all others act on training alone.
 OF_A_TEST = ("seq_length", "context", "headings", "markers", "entities", "test_gold", "negatives", "evaluation_dropout",
              "eval_batch_size", "precision", "xla", "threads")
+# Those that act where notes are answered that nobody has labelled, and where the model is exported: never with dropout. Nor with
+# XLA, which may be asked for all the same, as it changes no answer.
+OF_NEW_NOTES = ("seq_length", "context", "headings", "markers", "entities", "eval_batch_size", "precision", "xla", "threads")
+OF_AN_EXPORT = ("seq_length", "context", "headings", "markers", "entities", "precision", "xla", "threads")
 
 # Settings that earlier versions had, each with the value that means what this one does; and those that had another name.
 FORMER = {"averaging": 0.0, "links_per_pass": 1}
@@ -58,11 +62,16 @@ RECORDED_LATER = ("corpus ", "model ")
 
 
 def differences(old, new):
-    """Lines that say in what two run records differ."""
-    old, new = identity(old), identity(new)
-    if old.get("setting dev", "test") != "test" and old.get("setting test_gold") != new.get("setting test_gold"):
-        # Other test documents were asked for. A training that holds out its own dev documents reads none of them.
-        old, new = ({part: value for part, value in parts.items() if part not in OF_TEST_GOLD} for parts in (old, new))
+    """Lines that say in what two run records differ so that the training of one cannot go on as that of the other."""
+    earlier, later = identity(old), identity(new)
+    # Where other test documents were asked for: a training that holds out its own dev documents reads none of them.
+    unread = earlier.get("setting dev", "test") != "test" and earlier.get("setting test_gold") != later.get("setting test_gold")
+    return all_differences(old, new, OF_TEST_GOLD if unread else ())
+
+
+def all_differences(old, new, but=()):
+    """Lines that say in what two run records differ, but for some parts of their identity."""
+    old, new = ({part: value for part, value in identity(record).items() if part not in but} for record in (old, new))
     parts = sorted(part for part in set(old) | set(new)
                    if (part in old and part in new) or not part.startswith(RECORDED_LATER))
     return [f"{part} is {new.get(part, 'absent')}, was {old.get(part, 'absent')}" if part.startswith("setting")
@@ -75,7 +84,7 @@ def unchecked(old, new):
     return [part for part in identity(new) if part.startswith(RECORDED_LATER) and part not in told]
 
 
-def settings_of_model(result, record, recipe=None, assignments=(), seed=None, settings_for=settings_for):
+def settings_of_model(result, record, recipe=None, assignments=(), seed=None, settings_for=settings_for, act=OF_A_TEST):
     """The settings a model was trained with (from run.json; else those of the recipe), with the user's changes.
 
     Parameters
@@ -84,11 +93,12 @@ def settings_of_model(result, record, recipe=None, assignments=(), seed=None, se
     record : the content of its run.json, {} without one.
     recipe, assignments, seed : what the user gave, as for settings.settings_for.
     settings_for : that function, or a task's own.
+    act : names of the settings that act on what the model is wanted for, and may be changed.
 
     Raises
     ------
-    InputError : a run on another task, another recipe than the model's, settings that this version does not have, settings that
-        act on training alone, or as `settings_for`.
+    InputError : a run on another task, another recipe than the model's, settings that this version does not have, changed settings
+        that do not act, or as `settings_for`.
     """
     check_task(result, record)
     recipe = recipe or record.get("recipe", "paper")
@@ -108,18 +118,19 @@ def settings_of_model(result, record, recipe=None, assignments=(), seed=None, se
         raise InputError(f"{result.run}: damaged ({str(error).rstrip('.')}); put back a whole copy, or train anew.") from None
     settings = settings_for(recipe, assignments, seed, trained)
     # Of a trained model the seed draws the masks of dropout in evaluation, and nothing else.
-    act = OF_A_TEST + (("seed",) if settings.evaluation_dropout else ())
+    act += ("seed",) if settings.evaluation_dropout and "evaluation_dropout" in act else ()
     refused = [f"{key}={as_text(value)} (it was {as_text(getattr(trained, key))})"
                for key, value in settings._asdict().items() if key not in act and value != getattr(trained, key)]
     if refused:
-        raise InputError(f"the model in {result.root} is trained, and these settings act on training alone: {', '.join(refused)}. "
-                         f"Leave them out; those that may be set here: {', '.join(act)}.")
+        raise InputError(f"the model in {result.root} is trained, and these settings do not act here any more: "
+                         f"{', '.join(refused)}. Leave them out; those that may be set here: {', '.join(act)}.")
     return settings
 
 
 def tell_changes(record, settings):
     """Say which of a model's settings are not those that it was trained with; `record` is its run.json."""
-    changed = differences({"settings": record["settings"]}, {"settings": settings._asdict()}) if "settings" in record else []
+    known = "settings" in record
+    changed = all_differences({"settings": record["settings"]}, {"settings": settings._asdict()}) if known else []
     if changed:
         say(f"not as the model was trained: {'; '.join(changed)}")
 
@@ -138,16 +149,16 @@ def require_model(result, remedy):
         raise InputError(f"there is no trained model: {result.best}.index is missing. {remedy}")
 
 
-def check_task(result, record):
+def check_task(result, record, remedy="use another --result DIR"):
     """Raise an InputError where the result folder holds a run on another task; `record` is the content of its run.json."""
     if "task" in record:
-        tasks = [record["task"]]
+        tasks, source = [record["task"]], result.run
     else:
         # An earlier version, or a model made elsewhere: its checkpoints tell.
-        tasks = os.listdir(result.all_checkpoints) if os.path.isdir(result.all_checkpoints) else []
+        tasks, source = os.listdir(result.all_checkpoints) if os.path.isdir(result.all_checkpoints) else [], result.all_checkpoints
     if tasks and result.task not in tasks:
-        raise InputError(f"{result.root} holds a run on another task ({', '.join(sorted(tasks))}, not {result.task}): use another "
-                         "--result DIR.")
+        raise InputError(f"{result.root} holds a run on another task ({', '.join(sorted(tasks))}, not {result.task}), as {source} "
+                         f"tells: {remedy}.")
 
 
 def check_folders(result, corpus):
@@ -326,12 +337,17 @@ def has_begun(result):
             or os.path.isfile(result.outcome))
 
 
+def to_set_aside(result):
+    """Whether there is anything of a run in the result folder that `set_aside` would move."""
+    return has_begun(result) or os.path.exists(result.run)
+
+
 def set_aside(result):
     """Move everything of a run, if there is one, into a dated folder in the same result folder, and say so.
 
     For who has claimed the folder, when nothing more can stop the run that takes its place.
     """
-    if not has_begun(result) and not os.path.exists(result.run):
+    if not to_set_aside(result):
         return
     with locked(result):
         aside = new_folder(os.path.join(result.root, time.strftime("before-%Y%m%d-%H%M%S")))

@@ -27,7 +27,7 @@ class Speed(NamedTuple):
 
 
 def measure(config, settings, label_count):
-    """The Speed of a model with random weights on batches of full length.
+    """The Speed of a model with random weights on batches of the usual length.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def with_layers(config, count):
 
 def measure_graph(config, settings, label_count):
     """The Speed of a model as it is."""
-    training_batch, evaluation_batch = (view_of(settings).full_batch(count, config.vocab_size)
+    training_batch, evaluation_batch = (view_of(settings).typical_batch(count, config.vocab_size)
                                         for count in (settings.batch_size, settings.eval_batch_size))
     with tf.Graph().as_default():
         with interrupts.held_back():

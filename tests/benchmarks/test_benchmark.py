@@ -174,6 +174,8 @@ def test_nothing_is_left_behind_nor_said_on_standard_error(runs):
     (("--against", "paper"), 1, "is the recipe itself"),
     (("--compare", "no such file.json"), 1, "no such file.json"),
     (("--compare", __file__), 1, "not figures of this benchmark"),
+    (("--json", os.path.dirname(os.path.abspath(__file__))), 1, "is a folder; name a file in it"),
+    (("--json", os.path.join(__file__, "x.json")), 1, "a file is in the way"),
 ])
 def test_wrong_usage_is_refused_at_once(arguments, status, said):
     finished = run("benchmark.py", *arguments, check=False)
@@ -211,7 +213,7 @@ def test_work_of_a_batch_is_that_of_the_graphs_products(recipe):
     from network.runtime import tf
     from training import estimator
     config, chosen = BertConfig(vocab_size=50, **benchmark.SIZES["tiny"].bert), settings_for(recipe)
-    batch = view_of(chosen).full_batch(48, config.vocab_size)
+    batch = view_of(chosen).typical_batch(48, config.vocab_size)
     with tf.Graph().as_default() as graph, tf.Session() as session:
         holders = {name: tf.placeholder(tf.int32, shape) for name, shape in estimator.input_shapes(chosen).items()}
         text_model.bert_cnn(holders, config, chosen)

@@ -1,4 +1,5 @@
 """A race that is told to end: the command at work in it is told so once, and waited for; what it prints is heard."""
+import json
 import os
 import signal
 import subprocess
@@ -6,6 +7,13 @@ import sys
 import time
 
 import pytest
+
+from benchmarks import race
+from helpers import write_corpus, write_notes
+from settings import settings_for
+from support.errors import InputError
+from support.paths import ResultFolder
+from tasks.i2b2 import I2B2
 
 # In place of run_i2b2.py: notes every signal, and takes a moment to save its state.
 TRAINING = """
@@ -50,3 +58,18 @@ def test_a_signal_reaches_the_command_once_and_it_saves_its_state(number, to_the
         process.kill()
     assert process.returncode == 128 + number and "interrupted in `run_i2b2.py train`; the same command goes on" in errors
     assert (tmp_path / "saved").read_text() == str(int(number)), "told once, and waited for until it had saved"
+
+
+def test_a_race_knows_its_runs_by_the_test_documents_that_they_are_tested_on(bert, tmp_path):
+    corpus, result = write_corpus(tmp_path / "corpus"), ResultFolder(str(tmp_path / "result"))
+    write_notes(corpus / "ground_truth" / "unmerged_xml", ("angina", "syncope"), "ENDED_BY")
+    places = (str(corpus), str(bert))
+    merged, unmerged = (settings_for("paper", ["dev=0.4", f"test_gold={gold}"]) for gold in ("merged", "unmerged"))
+    of_merged, of_unmerged = (race.data_of(*places, chosen)["corpus"] for chosen in (merged, unmerged))
+    assert of_merged["train"] == of_unmerged["train"] and of_merged["test"] != of_unmerged["test"]
+    os.makedirs(result.root)
+    with open(result.run, "w", encoding="utf-8") as out:
+        json.dump(dict(race.data_of(*places, unmerged), recipe="paper", settings=I2B2.own(unmerged)), out)
+    race.check_same(result, "paper", ["dev=0.4", "test_gold=unmerged"], 0, *places)
+    with pytest.raises(InputError, match="holds another run: .*setting test_gold is merged, was unmerged"):
+        race.check_same(result, "paper", ["dev=0.4", "test_gold=merged"], 0, *places)

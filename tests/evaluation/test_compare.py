@@ -8,12 +8,13 @@ import warnings
 import numpy as np
 import pytest
 
-from data_process_i2b2 import Example
-from evaluation import compare, plots, predictions
+from data_process_i2b2 import Document, Example, Tlink
+from evaluation import bootstrap, compare, plots, predictions, seeds, system_xml
 from evaluation.results import predictions_tsv
-from helpers import run
+from helpers import made_up, run
 from inputs.labels import LABELS
 from support.errors import InputError
+from support.paths import ResultFolder
 
 
 def result_folder(folder, skill, seed=0, rows=400, name="D", documents=20, **changes):
@@ -107,6 +108,55 @@ def test_the_order_of_the_rows_of_predictions_does_not_matter(tmp_path):
     expected, found = compare.significance(*kept), compare.significance(kept[0], again)
     for key in ("pairs.accuracy", "pairs.macro.f1", "merged.weighted.f1"):
         assert found[key] == expected[key] and again.intervals[key] == kept[1].intervals[key], key
+
+
+def test_closure_is_that_of_the_documents_order_however_the_rows_are_sorted(tmp_path):
+    """The closure drops links in the order of the file, so the order of the rows must not decide."""
+    folder = result_folder(tmp_path / "a", 1.0)
+    header, *rows = (folder / "predictions.tsv").read_text().rstrip("\n").split("\n")
+    fields = [row.split("\t") for row in rows]
+    documents = {}
+    for name, tlink, from_id, to_id, *_ in fields:
+        documents.setdefault(name, []).append(Tlink(tlink, from_id, "", to_id, "", "BEFORE"))
+    documents = {f"{name}.xml": Document(name, "a note", (), tuple(links)) for name, links in documents.items()}
+    system_xml.write_system_xml(str(folder / "system_xml"), documents, predictions.read(str(folder / "predictions.tsv")))
+    kept = compare.read_run(str(folder), "x")
+    seen = set()
+    for ordered in (sorted(rows), sorted(rows, key=lambda row: row.split("\t")[6:])):
+        (folder / "predictions.tsv").write_text("\n".join([header] + ordered) + "\n")
+        assert compare.read_run(str(folder), "x").intervals == kept.intervals
+        seen.add(score_in_row_order(folder))
+    assert seen != {kept.intervals["tempeval.f1"].value}, "the rows' own order gives another score"
+
+
+def score_in_row_order(folder):
+    """Closure F1 with the rows taken to be in the order of the documents."""
+    table = predictions.read(str(folder / "predictions.tsv"))
+    return float(bootstrap.scores(bootstrap.total(table.counts()))["tempeval.f1"])
+
+
+def test_models_together_are_joined_by_key():
+    random = np.random.RandomState(0)
+    of_seeds = [predictions.of_examples(*made_up(rows=200, skill=2.0)) for _ in range(3)]
+    expected = seeds.together(of_seeds)
+    shuffled = [of.take(random.permutation(200)) for of in of_seeds[1:]]
+    assert seeds.together(of_seeds[:1] + shuffled) == expected
+    with pytest.raises(InputError, match="the table of seed 1 lacks"):
+        seeds.together([of_seeds[0], of_seeds[1].take(range(199))])
+    with pytest.raises(InputError, match="the table of seed 2 has other gold labels than that of seed 0"):
+        seeds.together(of_seeds[:2] + [of_seeds[2]._replace(gold=(of_seeds[2].gold + 1) % 8)])
+
+
+@pytest.mark.parametrize("tested, kept", [((0, 1), True), ((0,), False), ((), False)])
+def test_scores_of_models_that_are_gone_are_dropped(tested, kept, tmp_path):
+    """A new training of the seeds leaves no run that was tested."""
+    result = ResultFolder(str(tmp_path))
+    seeds.write_summary(result, "test", [{"f1": 0.5}, {"f1": 0.6}])
+    for seed in tested:
+        (tmp_path / f"seed-{seed}").mkdir()
+        (tmp_path / f"seed-{seed}" / "run.json").write_text(json.dumps({"test": {"ended": "then"}}))
+    seeds.write_summary(result, "train", [{"best dev score": 0.5}])
+    assert set(json.loads((tmp_path / "seeds.json").read_text())) == ({"train", "test"} if kept else {"train"})
 
 
 def test_corpora_and_berts_are_those_tested_on(tmp_path):

@@ -97,12 +97,12 @@ def test_in_the_last_sentence_of_the_demo():
     _, _, rows = rows_of(MERGED_IDS)
     head = head_of(rows)
     merged = 100 * np.mean(rows.merged_gold() == rows.merged_predicted())
-    assert f"Of three labels, the model gives {merged:.1f} %" in demo.sentence(head, "test")
+    assert f"With three labels the model is right for {merged:.1f} %" in demo.sentence(head, "test")
     answer = head.answers[THREE]
     always = 100 * np.mean(rows.merged_gold() == MERGED_LABELS.index(answer))
     assert f"always answering {answer} would get {always:.1f} %: {merged - always:+.1f} points" in demo.sentence(head, "test")
     _, _, rows = rows_of(range(8))
-    assert f"Of eight labels, the model gives {100 * np.mean(rows.gold == rows.predicted):.1f} %" in demo.sentence(
+    assert f"With eight labels the model is right for {100 * np.mean(rows.gold == rows.predicted):.1f} %" in demo.sentence(
         head_of(rows), "test")
 
 

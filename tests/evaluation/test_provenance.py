@@ -6,11 +6,13 @@ import shutil
 import pytest
 
 from data_process_i2b2 import read_split
-from evaluation import provenance
+from evaluation import provenance, results
 from helpers import run
 from inputs.labels import LABELS
 from inputs.reading import Corpus
-from support.paths import TEST_XML, TRAIN_XML
+from support.errors import InputError
+from support.paths import TEST_XML, TRAIN_XML, ResultFolder
+from tasks.i2b2 import I2B2
 
 
 def split(corpus, place):
@@ -94,3 +96,21 @@ def test_test_tells_it_on_the_terminal_in_the_report_and_in_the_comparison(model
     (mine / "run.json").write_text(json.dumps(record))
     said = run("run_i2b2.py", "test", "--corpus", corpus, "--bert", bert, "--result", mine).stdout
     assert said.count("labels of training") == 1
+
+
+@pytest.mark.parametrize("part, named", [
+    ({"task": 3}, "task"), ({"trained_on": []}, "trained_on"), ({"trained_on": {"labels": {"AFTER": "3"}}}, "AFTER"),
+    ({"trained_on": {"labels": {"AFTER": 10 ** 30}}}, "AFTER"), ({"trained_on": {"documents": {"1": ["x"]}}}, "documents"),
+    ({"profile": {"train": {"TLINK": None}}}, "TLINK"), ({"test": {"profile": {"TLINK": -1}}}, "TLINK")])
+def test_a_record_with_other_things_than_a_run_writes_is_refused_by_name(part, named, tmp_path):
+    result = ResultFolder(str(tmp_path))
+    (tmp_path / "run.json").write_text(json.dumps(part))
+    with pytest.raises(InputError, match=f"run.json: damaged .*\"{named}\""):
+        results.read_run(result)
+
+
+def test_what_a_run_records_is_read(trained, tmp_path):
+    corpus, record = trained
+    written = dict(record, task="i2b2", profile=I2B2.profile(corpus), test={"profile": I2B2.profile(corpus)["test"]})
+    (tmp_path / "run.json").write_text(json.dumps(written))
+    assert results.read_run(ResultFolder(str(tmp_path))) == written

@@ -5,9 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from evaluation import headline, predictions, published, report
+import data_process_BC5CDR
+from evaluation import cdr_report, headline, predictions, published, report
 from evaluation.tlink_scores import score
-from helpers import made_up
+from helpers import BC5CDR_FILES, made_up
 from inputs.labels import MERGED_LABELS, merge
 from support.paths import ResultFolder
 
@@ -37,11 +38,12 @@ def section_of(folder):
     return re.search(r'<section id="published".*?</section>', page, re.DOTALL).group(0), table
 
 
-def test_another_test_set_has_no_score_beside_the_published_ones(tmp_path):
+def test_on_another_test_set_no_published_score_is_shown(tmp_path):
     section, table = section_of(tmp_path)
-    assert "this run</th>" not in section and "not the i2b2 2012 test set" in section
+    assert "<table" not in section and "<img" not in section and "not the i2b2 2012 test set" in section
     own = 100 * headline.of_predictions(table, np.ones(8, int)).intervals["tempeval.f1"].value
-    assert f"{own:.1f}" not in section and "83.5" in section and "omparable." not in section
+    assert f"{own:.1f}" not in section
+    assert not any(figure in section for entry in published.PUBLISHED for figure in re.findall(r"\d\d\.\d+", entry.figures))
 
 
 def test_the_challenges_test_set_has(tmp_path, monkeypatch):
@@ -53,6 +55,27 @@ def test_the_challenges_test_set_has(tmp_path, monkeypatch):
     own = 100 * headline.of_predictions(table, np.ones(8, int)).intervals["tempeval.f1"].value
     assert "this run</th>" in section and f"{own:.1f}" in section and "not the i2b2 2012 test set" not in section
     assert section.count(published.OTHER_LINKS) == 2 and "Hatched" in section
+
+
+@pytest.mark.parametrize("kind, is_shown", [(predictions.AllPairPredictions, True), (predictions.PairPredictions, False)])
+def test_published_relations_found_stand_beside_those_of_the_same_test_set(kind, is_shown, monkeypatch):
+    gold = np.arange(60) % 3 == 0
+    probabilities = np.stack([1 - 0.8 * gold, 0.8 * gold], axis=1)
+    table = kind([f"D{row % 10}" for row in range(60)], [str(row) for row in range(60)], [f"C{row}" for row in range(60)],
+                 ["D"] * 60, gold.astype(int), probabilities.argmax(axis=1), probabilities)
+    head = headline.of_predictions(table, np.array([40, 20]))
+    section = cdr_report._published_section(head, 20)  # pylint: disable=protected-access
+    assert "57.03" not in section and "not BC5CDR" in section
+    monkeypatch.setattr(cdr_report, "TEST_DOCUMENTS", 10)
+    monkeypatch.setattr(cdr_report, "TEST_RELATIONS", 20)
+    section = cdr_report._published_section(head, 20)  # pylint: disable=protected-access
+    assert ("57.03" in section) == is_shown and "not BC5CDR" not in section
+
+
+def test_the_cid_test_set_is_known_by_its_documents_and_relations(shared):
+    split = data_process_BC5CDR.read_split(str(shared / "bc5cdr" / BC5CDR_FILES["test"]), negatives="all")
+    assert (len(split.documents), sum(example.label == "1" for example in split.examples)) == (
+        cdr_report.TEST_DOCUMENTS, cdr_report.TEST_RELATIONS)
 
 
 def test_what_was_scored_by_another_rule_is_marked_in_picture_and_table():

@@ -12,7 +12,7 @@ import pytest
 import scoring
 from browser import browse
 from data_process_i2b2 import Document, Mention
-from evaluation import analysis, bootstrap, headline, metrics, predictions, published, report, seeds, tlink_scores
+from evaluation import analysis, bootstrap, headline, metrics, predictions, published, report, report_parts, seeds, tlink_scores
 from evaluation.results import predictions_tsv
 from helpers import corpus_of, files_below, made_up, run, settings
 from inputs.labels import LABELS, MERGED_LABELS
@@ -238,6 +238,28 @@ def test_mean_and_spread_over_seeds():
 
 
 # ----------------------------------------------------------------------------------------------------- curves
+
+def curves_of(record, monkeypatch):
+    """The section on the curves of a run with this record."""
+    points = np.arange(1, 4), np.array([0.3, 0.2, 0.1])
+    monkeypatch.setattr(report_parts, "read_curves", lambda folder: {"training": {"loss": points}, "validation": {"loss": points}})
+    return report_parts.curves_section(report_parts.Drawn(), ResultFolder("nowhere"), record, report.WORDS)
+
+
+@pytest.mark.parametrize("settings_of_run, told", [({"smoothing": 0.1}, True), ({"smoothing": 0.0}, False), ({}, False)])
+def test_the_loss_of_smoothed_labels_is_told(settings_of_run, told, monkeypatch):
+    assert ("of smoothed labels" in curves_of({"settings": settings_of_run}, monkeypatch)) is told
+
+
+@pytest.mark.parametrize("dev, trained, tested, told", [
+    ("test", {"test": "a", "test documents": "b"}, {"test": "x", "test documents": "b"}, True),
+    ("test", {"test": "a", "test documents": "b"}, {"test": "a", "test documents": "x"}, False),
+    ("test", {"test": "a"}, {"test": "x", "test documents": "y"}, False), ("test", {"test": "a"}, {"test": "a"}, True),
+    ("0.15", {"test": "a", "test documents": "b"}, {"test": "a", "test documents": "b"}, False)])
+def test_scores_are_optimistic_where_the_model_was_chosen_on_the_documents_tested(dev, trained, tested, told, monkeypatch):
+    record = {"settings": {"dev": dev}, "corpus": trained, "test": {"corpus": tested}}
+    assert ("so the scores above are optimistic" in curves_of(record, monkeypatch)) is told
+
 
 def test_curves_of_a_continued_run_are_in_one_piece(tmp_path):
     """What the cut-off run wrote after its saved state is dropped; a cut-off record is passed over."""

@@ -119,6 +119,16 @@ def test_markers_stand_around_the_mentions():
     assert batch.link_pooled.tolist() == [[0, 13]]
 
 
+@pytest.mark.parametrize("seq_length, length", [(40, 40), (24, 24), (21, 21), (100, 48)])
+def test_no_row_is_longer_than_seq_length(seq_length, length):
+    """A BERT may have no more positions; else lengths are rounded up."""
+    one = document("pain " + "of " * 34 + "fever on", [(0, 4), (107, 112)], [("E0", "E1")])
+    changes = dict(INSERTED, context=50, seq_length=seq_length)
+    batch = batch_of(one, **changes)
+    assert batch.input_ids.shape == (1, length) and batch.input_mask.sum() <= seq_length
+    assert view_of(RECIPE._replace(**changes)).long_length() <= seq_length
+
+
 @pytest.mark.parametrize("changes", [INSERTED, UNMARKED])
 @pytest.mark.parametrize("spans, expected", [
     ([(0, 4), (0, 4)], ["( [ pain ] )"]),                      # the same words
@@ -195,6 +205,16 @@ def test_mentions_longer_than_a_row_show_their_first_pieces():
     text = "pain " * 200 + "fever " * 200
     batch = batch_of(document(text, [(0, 999), (1000, 2199)], [("E0", "E1")]), seq_length=16, **INSERTED)
     assert len(shown(batch)) <= 16 and {"pain", "fever"} < set(shown(batch))
+
+
+def test_of_a_mention_longer_than_its_window_the_closing_marker_stands_where_what_is_shown_of_it_ends():
+    text = "the " * 5 + "pain " * 40 + "fever"
+    begin = 20
+    batch = batch_of(document(text, [(begin, begin + 199), (begin + 200, begin + 205)], [("E0", "E1")]), seq_length=20, **INSERTED)
+    words = shown(batch)
+    opening, closing = words.index(marker(0, "EVENT", "PROBLEM")), words.index(marker(0, "EVENT", "PROBLEM", 1))
+    assert set(words[opening + 1:closing]) == {"pain"} and closing - opening > 2, "all that is shown of it is between them"
+    assert "pain" not in words[closing:] and "pain" not in words[:opening]
 
 
 def test_characters_of_many_languages():
@@ -289,7 +309,7 @@ def test_evaluation_batches_give_every_row_back_in_order():
 
 @pytest.mark.parametrize("count, expected", [(1, [6]), (2, [3, 6]), (3, [2, 4, 6]), (9, [1, 2, 3, 4, 5, 6])])
 def test_layers_whose_states_are_read_are_spread_evenly(count, expected):
-    assert around_mentions.spread([1, 2, 3, 4, 5, 6], count) == expected
+    assert around_mentions.chosen_layers([1, 2, 3, 4, 5, 6], count) == expected
 
 
 @pytest.fixture(scope="module")

@@ -149,13 +149,15 @@ def test_a_record_of_an_earlier_version_is_checked_as_far_as_it_goes(copy, capsy
     result, record = copy
     del record["model"]
     reading.bert_of_model(result, record, settings_of(result, record))
-    assert "cannot be checked" not in capsys.readouterr().out, "the file's own digest is on record"
+    said = capsys.readouterr().out
+    assert "which configuration and rule of case the model was trained with: they cannot be checked" in said
+    assert "vocabulary" not in said, "its digest is on record"
     swap_lines(result.vocab)
     with pytest.raises(InputError, match="vocab.txt"):
         reading.bert_of_model(result, record, settings_of(result, record))
     del record["bert"]
     reading.bert_of_model(result, record, settings_of(result, record))
-    assert "cannot be checked" in capsys.readouterr().out
+    assert "which vocabulary, configuration and rule of case" in capsys.readouterr().out
 
 
 # ----------------------------------------------------------------------------------------------------------- settings
@@ -167,6 +169,16 @@ def test_settings_of_training_are_refused_for_a_trained_model(tmp_path, assignme
     record = {"recipe": "paper", "settings": Settings()._asdict()}
     with pytest.raises(InputError, match=words):
         runs.settings_of_model(ResultFolder(str(tmp_path)), record, assignments=[assignment])
+
+
+def test_a_seed_acts_on_a_test_with_evaluation_dropout_alone(tmp_path):
+    for dropout in (False, True):
+        record = {"recipe": "paper", "settings": Settings(evaluation_dropout=dropout)._asdict()}
+        if dropout:
+            assert runs.settings_of_model(ResultFolder(str(tmp_path)), record, seed=5).seed == 5
+        else:
+            with pytest.raises(InputError, match=r"seed=5 \(it was 0\)"):
+                runs.settings_of_model(ResultFolder(str(tmp_path)), record, seed=5)
 
 
 def test_what_acts_on_a_test_may_be_set_and_what_is_the_same_may_be_said(tmp_path):
@@ -268,3 +280,19 @@ def test_a_run_that_was_told_its_case_goes_on_as_one_that_follows_the_bert():
     assert runs.differences(then, now) == []
     now["model"]["do_lower_case"] = "false"
     assert runs.differences(then, now) == ["setting do_lower_case is false, was true"]
+
+
+@pytest.mark.parametrize("dev", ["test", "0.15"])
+def test_a_test_on_other_gold_than_the_recorded_is_told(dev, capsys):
+    runs.tell_changes(record_of("merged")(dev), Settings(dev=dev, test_gold="unmerged"))
+    assert capsys.readouterr().out == "not as the model was trained: setting test_gold is unmerged, was merged\n"
+
+
+@pytest.mark.parametrize("act, setting", [(act, setting) for act in (runs.OF_NEW_NOTES, runs.OF_AN_EXPORT) for setting in (
+    "evaluation_dropout=true", "test_gold=unmerged", "seed=5")] + [(runs.OF_AN_EXPORT, "eval_batch_size=3")])
+def test_settings_that_do_nothing_for_new_notes_are_refused(act, setting, tmp_path):
+    trained = Settings(evaluation_dropout=setting[:4] == "seed")
+    result, record = ResultFolder(str(tmp_path)), {"recipe": "paper", "settings": trained._asdict()}
+    with pytest.raises(InputError, match=f"{setting} .it was .*those that may be set here: {', '.join(act)}[.]"):
+        runs.settings_of_model(result, record, assignments=[setting], act=act)
+    assert runs.settings_of_model(result, record, assignments=["threads=1", "seq_length=64"], act=act).threads == 1

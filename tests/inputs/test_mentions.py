@@ -50,6 +50,14 @@ def words_at(document, identifier="E0"):
     return document.text[begin:end]
 
 
+@pytest.mark.parametrize("words, shown", [("&amp;", "&amp;"), ("&amp; x", "&amp; x"), ("x &amp;", "x &amp;"), ("&", "&")])
+def test_an_entity_is_covered_whole(words, shown):
+    """Whatever the note writes for an ampersand, the span is all of it."""
+    text = f" a {words} b"
+    document = data.Document("1", text, (data.Mention("EVENT", "E0", 99, 99, words.replace("&amp;", "&"), "PROBLEM", {}),), ())
+    assert words_at(document) == shown
+
+
 # ------------------------------------------------------------------------------------------------------ the files
 
 @pytest.mark.parametrize("raw", ["the L&D unit", "an I&D", "A&Ox3", "Lee & Sons", "AT&T;", "R&amp;D", "&", "H&", "&&"])

@@ -685,7 +685,7 @@ def test_every_habit_of_a_document_is_one_that_the_script_knows():
     ("home_open", "home_span", "OVERLAP", "OVERLAP"),
 ])
 def test_the_type_of_a_link_follows_from_the_timeline(first, second, expected, inverse):
-    one, other = (mention_at(span) for span in (first, second))
+    one, other = (mention_at(period) for period in (first, second))
     assert sample_corpus.relation(one, other) == expected
     assert sample_corpus.relation(other, one) == inverse
 
@@ -694,9 +694,9 @@ def test_two_names_of_one_thing_are_simultaneous():
     assert sample_corpus.relation(mention_at("stay", "stay"), mention_at("stay", "stay")) == "SIMULTANEOUS"
 
 
-def mention_at(span, identity=""):
+def mention_at(period, identity=""):
     return sample_corpus.Mention(id="E0", tag="EVENT", type="PROBLEM", text="x", start=1, end=2, line=9,
-                                 span=sample_corpus.SPANS[span], identity=identity, flag="", value="")
+                                 period=sample_corpus.PERIODS[period], identity=identity, flag="", value="")
 
 
 def test_the_labels_can_be_learned_from_the_mentions_but_not_all_of_them(training, test_documents):

@@ -214,9 +214,9 @@ def test_checkpoints_of_any_name_are_read(layouts, layout, checkpoint):
 def test_padded_embeddings_and_both_cases_are_read(layouts):
     bert, loaded = read(layouts / "vocab_padded")
     assert len(loaded["bert/embeddings/word_embeddings"]) == len(bert.vocab) + 100
-    for layout, told_by in (("cased", "tokenizer_config.json"), ("cased_untold", "vocab.txt")):
+    for layout in ("cased", "cased_untold"):
         bert, _ = read(layouts / layout)
-        assert pretrained.case(bert.folder, bert.vocab) == (False, str(layouts / layout / told_by))
+        assert not pretrained.lower_cases(bert.folder, bert.vocab)
 
 
 @pytest.mark.parametrize("layout, words", [
@@ -325,23 +325,31 @@ CASED, UNCASED = ["[PAD]", "[UNK]", "the", "The", "##ing"], ["[PAD]", "[UNK]", "
 
 
 @pytest.mark.parametrize("pieces, told, expected", [
-    (CASED, None, (False, "vocab.txt")), (UNCASED, None, (True, "vocab.txt")),
-    (["[PAD]", "##\u00c9t\u00e9"], None, (False, "vocab.txt")),
-    (CASED, {"do_lower_case": True}, (True, "tokenizer_config.json")),
-    (UNCASED, {"do_lower_case": False}, (False, "tokenizer_config.json")),
-    (UNCASED, {"model_max_length": 512}, (True, "vocab.txt"))])
+    (CASED, None, False), (UNCASED, None, True), (["[PAD]", "##\u00c9t\u00e9"], None, False),
+    (CASED, {"do_lower_case": True}, True), (UNCASED, {"do_lower_case": False}, False), (UNCASED, {"model_max_length": 512}, True)])
 def test_the_case_of_a_bert(pieces, told, expected, tmp_path):
     if told is not None:
         (tmp_path / "tokenizer_config.json").write_text(json.dumps(told))
-    found = pretrained.case(paths.BertFolder(str(tmp_path)), {piece: number for number, piece in enumerate(pieces)})
-    assert (found.do_lower_case, os.path.basename(found.told_by)) == expected
+    found = pretrained.lower_cases(paths.BertFolder(str(tmp_path)), {piece: number for number, piece in enumerate(pieces)})
+    assert found == expected
+
+
+@pytest.mark.parametrize("told, lower, is_refused", [(False, True, True), (True, False, True), (True, True, False),
+                                                     (False, False, False), (None, True, False), (None, False, False)])
+def test_accents_that_the_vocabulary_keeps_are_not_stripped_in_silence(told, lower, is_refused, tmp_path):
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": lower, "strip_accents": told}))
+    if is_refused:
+        with pytest.raises(InputError, match=f"tokenizer_config.json: strip_accents is {str(told).lower()}.*do_lower_case"):
+            pretrained.check_accents(paths.BertFolder(str(tmp_path)), lower)
+    else:
+        pretrained.check_accents(paths.BertFolder(str(tmp_path)), lower)
 
 
 @pytest.mark.parametrize("content", ['{"do_lower_case": "false"}', '{"do_lower_case": null}', '{"do_lower_case": 0}', "[]", "{"])
 def test_a_case_that_cannot_be_read_is_refused(content, tmp_path):
     (tmp_path / "tokenizer_config.json").write_text(content)
     with pytest.raises(InputError, match="tokenizer_config.json"):
-        pretrained.case(paths.BertFolder(str(tmp_path)), {})
+        pretrained.lower_cases(paths.BertFolder(str(tmp_path)), {})
 
 
 def test_the_same_weights_in_each_layout_become_the_same_model(bert, corpus, tmp_path):

@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_process_i2b2 import one_line
+from data_process_i2b2 import one_line, read_document
+from evaluation.system_xml import system_document
 from helpers import run
 from inputs import mentions
 from inputs.labels import LABELS
-from notes import brat
+from notes import answering, brat
 from support.errors import InputError
 
 TEXT = "Admission Date :\n03/02/2001\nchest pain & a fever , then surgery on 03/04/2001 .\n"
@@ -114,3 +115,38 @@ def test_text_alone_is_refused_with_both_ways(model, tmp_path):
     (tmp_path / "note.txt").write_text(TEXT, encoding="utf-8")
     finished = run("run_i2b2.py", "predict", tmp_path / "note.txt", "--result", model[1], "--out", tmp_path / "out", check=False)
     assert finished.returncode == 1 and "note.ann is not there" in finished.stderr and "i2b2 XML" in finished.stderr
+
+
+# ------------------------------------------------------------------------------------------------------ brat's annotations
+
+def test_predict_does_not_write_over_the_annotations_it_reads(tmp_path):
+    (tmp_path / "n.txt").write_text("Fever , then pain .\n")
+    (tmp_path / "n.ann").write_text("")
+    with pytest.raises(InputError, match="would overwrite one"):
+        answering.output_names([str(tmp_path / "n.txt")], str(tmp_path))
+
+
+def test_characters_that_xml_cannot_hold_become_blanks_and_offsets_stay(tmp_path):
+    (tmp_path / "n.txt").write_text("Fever\x0c.\n\x00\x1f\ufffe pain .\n", encoding="utf-8")
+    (tmp_path / "n.ann").write_text("T1\tPROBLEM 0 5\tFever\nT2\tPROBLEM 12 16\tpain\n")
+    found = brat.read(str(tmp_path / "n.txt"), "n")
+    (tmp_path / "n.xml").write_text(system_document(found.document, [], with_text=True), encoding="utf-8")
+    again = read_document(str(tmp_path / "n.xml"), "decoded")
+    assert [(mention.start, mention.text) for mention in again.mentions] == [(1, "Fever"), (13, "pain")]
+    assert again.text == found.document.text
+
+
+def test_what_is_not_read_is_counted_without_words_of_the_note(tmp_path, capsys):
+    (tmp_path / "n.txt").write_text("Fever , then pain .\n")
+    lines = ["T1 PROBLEM 13 17\tpain", "x\tJohnson complains", "A1\tNegation T1", f"T2\tPROBLEM 0 {'1' * 5001}\tFever",
+             "R1\tCAUSES Arg1:T1 Arg2:T2"]
+    (tmp_path / "n.ann").write_text("\n".join(lines) + "\n")
+    brat.read(str(tmp_path / "n.txt"), "n")
+    assert "not read: 1 CAUSES, 1 Negation, 1 PROBLEM, 2 line of another form" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", ["", "\n", " \n\n"])
+def test_blank_annotations_are_none(content, tmp_path):
+    (tmp_path / "n.txt").write_text("Fever .\n")
+    (tmp_path / "n.ann").write_text(content)
+    assert brat.read(str(tmp_path / "n.txt"), "n").document.mentions == ()

@@ -212,6 +212,12 @@ def test_literal_ends_in_a_note_without_dates_are_in_order():
     assert order.dated == [] and order.unlinked == ["E1"]
 
 
+@pytest.mark.parametrize("end", ["DISCHARGE", "Discharge", "discharge"])
+def test_the_page_has_a_literal_end_in_any_spelling(end):
+    page = timeline_page.page(stay(links=[("E0", end, "BEFORE")]), [None])
+    assert ">Discharge<" in page or f">{end}<" in page
+
+
 def test_links_to_nothing_order_nothing():
     links = [("E0", "", "BEFORE"), ("", "E1", "BEFORE"), ("E2", "E1", "BEFORE")]
     order = timeline.implied(stay(links=links), [None] * 3)

@@ -46,7 +46,7 @@ def test_a_third_task_needs_an_object_and_nothing_else(sentences, bert, tmp_path
 
 def test_training_and_network_know_no_task(project):
     """No labels, no corpus: what differs between tasks is passed in."""
-    for wing in ("training", "network"):
-        for path in sorted((project / wing).glob("*.py")):
+    for folder in ("training", "network"):
+        for path in sorted((project / folder).glob("*.py")):
             text = path.read_text(encoding="utf-8")
             assert not re.search(r"TLINK|\bLABELS\b|i2b2|BC5CDR|from tasks|import tasks", text), path

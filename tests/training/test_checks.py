@@ -9,6 +9,8 @@ import pytest
 from helpers import files_below, run, settings, write_corpus
 from inputs.labels import LABELS
 from support import files
+from support.errors import InputError
+from support.paths import ResultFolder
 from training import resources
 
 SMALL = settings(batch_size=4, seq_length=32, num_epochs=5)
@@ -82,7 +84,7 @@ def test_check_tells_what_training_needs_and_trains_nothing(bert, tmp_path):
     before = sorted(files_below(tmp_path))
     finished = run("run_i2b2.py", "check", "--corpus", corpus, "--bert", bert, "--result", tmp_path / "result", *SMALL)
     assert finished.stderr == "" and sorted(files_below(tmp_path)) == before
-    assert "test documents that are in training too: 3 (0, 1, another)" in finished.stdout
+    assert "test documents that are in training too: 3 (0, 1, another = 5)" in finished.stdout
     for pattern in (r"^run: begins anew in .*result$", r"^disk: 0\.01 GB more needed at most, [\d.]+ GB free",
                     r"^memory: about [\d.]+ GB needed", r"^time: [\d.]+ s for a training step of 4 examples, .* evaluation of 12",
                     r"^time: about .* for all 30 steps on 24 examples; about .* for 30"):
@@ -118,8 +120,13 @@ def test_available_memory_knows_containers(tmp_path, monkeypatch):
     free = resources.available_memory()
     (tmp_path / "limit").write_text("1000000\n")
     (tmp_path / "used").write_text("400000\n")
-    monkeypatch.setattr(resources, "CONTAINER_MEMORY", ((str(tmp_path / "limit"), str(tmp_path / "used")),))
+    monkeypatch.setattr(resources, "CONTAINER_MEMORY", ((*(str(tmp_path / name) for name in ("limit", "used", "stat")), "cache"),))
     assert free is None or free > 10 ** 6
+    assert resources.available_memory() == 600000
+    # What is used to keep files that were read is given back where it is needed.
+    (tmp_path / "stat").write_text("anon 100000\ncache 300000\n")
+    assert resources.available_memory() == 900000
+    (tmp_path / "stat").write_text("not what it should be\n")
     assert resources.available_memory() == 600000
     (tmp_path / "limit").write_text("max\n")
     assert resources.available_memory() != 600000
@@ -215,3 +222,77 @@ def test_a_setting_that_is_gone_is_no_matter_where_it_was_off(tmp_path):
     assert runs.differences(on, now) == ["setting averaging is absent, was 0.98"]
     with pytest.raises(InputError, match="another version of this program.*: averaging"):
         runs.settings_of_model(result, on)
+
+
+# ---------------------------------------------------------------------------- what `check` says of a run is what `train` does
+
+@pytest.fixture
+def begun(tmp_path):
+    """A function that makes a result folder of a record, and of a stand-in for a best model where one is wanted."""
+    def make(record, model=True):
+        result = ResultFolder(str(tmp_path / "result"))
+        (tmp_path / "result" / "checkpoints" / "i2b2").mkdir(parents=True)
+        if model:
+            (tmp_path / "result" / "checkpoints" / "i2b2" / "best_validation.index").write_text("")
+        (tmp_path / "result" / "run.json").write_text(json.dumps(record))
+        return result
+    return make
+
+
+def test_check_tells_what_a_restart_sets_aside(begun, tmp_path):
+    from training import checks
+    nowhere = ResultFolder(str(tmp_path / "nowhere"))
+    assert checks.situation(nowhere, {}, True) == checks.situation(nowhere, {}, False) == f"begins anew in {nowhere.root}"
+    # A record alone is set aside, too.
+    result = begun({"task": "i2b2"}, model=False)
+    assert "kept under a dated name" in checks.situation(result, {}, True)
+    assert checks.situation(result, {}, False) == f"begins anew in {result.root}"
+
+
+def test_check_refuses_a_run_on_another_task_as_train_does(begun):
+    from training import checks
+    result = begun({"task": "BC5CDR"}, model=False)
+    with pytest.raises(InputError, match="another task .BC5CDR, not i2b2"):
+        checks.situation(result, {}, False)
+    assert "kept under a dated name" in checks.situation(result, {}, True)
+
+
+def test_on_a_machine_that_is_not_the_chief_check_tells_nothing_of_the_result_folder(begun, bert, tmp_path, monkeypatch, capsys):
+    from commands.main import function_of
+    from commands.options import parse_arguments
+    from training import checks
+    cluster = {"worker": ["127.0.0.1:2222", "127.0.0.1:2232"]}
+    monkeypatch.setenv("CLUSTER_SECRET", "some words that only these machines know")
+    monkeypatch.setattr(checks, "report_time", lambda *_: None)
+    result, corpus = begun({"task": "BC5CDR"}, model=False), write_corpus(tmp_path / "corpus")
+    words = ["check", "--corpus", str(corpus), "--bert", str(bert), "--result", result.root, *SMALL]
+    for number in (0, 1):
+        monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": number}}))
+        if number:
+            function_of("check")(parse_arguments(words))
+        else:
+            with pytest.raises(InputError, match="another task"):
+                function_of("check")(parse_arguments(words))
+    said = capsys.readouterr().out
+    assert "run: " not in said and result.root not in said and "machines: 2, of which this is worker 1" in said
+    assert re.search(r"^disk: 0\.00 GB more needed at most, .* in .*corpus$", said, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", ["check", "train"])
+@pytest.mark.parametrize("patience, told", [(1, True), (3, False), (0, False)])
+def test_a_patience_that_ends_every_run_after_one_evaluation_is_told(command, patience, told, corpus, bert, tmp_path, monkeypatch,
+                                                                     capsys):
+    from commands.main import function_of
+    from commands.options import parse_arguments
+    from training import checks
+
+    def end(*_):
+        raise InputError("so far")
+    monkeypatch.setattr(checks.devices, "choose", end)  # behind it training begins
+    monkeypatch.setattr(checks, "report_time", end)
+    words = [command, "--corpus", str(corpus), "--bert", str(bert), "--result", str(tmp_path), *SMALL,
+             *settings(evaluate_every=4, patience=patience)]
+    with pytest.raises(InputError, match="so far"):
+        function_of(command)(parse_arguments(words))
+    note = "note: patience=1 ends every run after one evaluation, as dev is evaluated after every 4 steps."
+    assert (note in capsys.readouterr().out) is told

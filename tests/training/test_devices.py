@@ -181,7 +181,7 @@ def test_ctrl_c_on_one_machine_ends_both_and_one_alone_continues(single, argumen
         cluster.wait_until(lambda: newest(result) and newest(result).step > 1)
         cluster.processes[1].send_signal(signal.SIGINT)
         assert cluster.end(120) == [130, 130], cluster.errors()
-        for error, state in zip(cluster.errors(), ("the state is saved", "the chief has saved its state")):
+        for error, state in zip(cluster.errors(), ("the state is saved", "the chief saves its state")):
             assert f"interrupted at step {newest(result).step}, {state}; the same command" in error and "Traceback" not in error
     assert newest(result).step < STEPS
     here("train", *words)

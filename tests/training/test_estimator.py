@@ -7,7 +7,9 @@ import pytest
 import text_model
 from commands.main import function_of
 from commands.options import parse_arguments
+from evaluation import analysis, bootstrap, predictions
 from evaluation.curves import read_curves
+from helpers import made_up
 from helpers import settings as words_of
 from inputs import batching, reading
 from inputs.labels import LABELS
@@ -112,6 +114,23 @@ def test_the_score_is_the_mean_of_the_steps_own_accuracy_and_devs(value, whole):
     assert steps.tolist() == [2, 4, 6]
     of_batch = found["training"]["accuracy"][1][steps - 1]
     np.testing.assert_allclose(scores, (of_batch + found["validation"]["accuracy"][1]) / 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_macro_f1_on_dev_is_the_one_of_the_headline(seed):
+    random = np.random.RandomState(seed)
+    logits, gold = random.normal(size=(40, 8)) - 9.0 * (np.arange(8) % 3 == 0), random.choice([1, 2, 5], 40)
+    of_dev = protocol.dev_metrics(logits, gold).macro_f1
+    table = predictions.of_examples(*made_up(rows=40))._replace(gold=gold, predicted=logits.argmax(axis=1))
+    assert of_dev == pytest.approx(float(bootstrap.scores(bootstrap.total(table.counts()))["pairs.macro.f1"]))
+    merged_all, = analysis.groups(table, ["all"] * 40, ["all"])
+    assert merged_all.merged_f1 == pytest.approx(float(bootstrap.scores(bootstrap.total(table.counts()))["merged.macro.f1"]))
+
+
+def test_evaluation_dropout_acts_in_the_selection_and_not_in_training(whole):
+    without, dropped = (curves(whole[value]) for value in ("false", "true"))
+    np.testing.assert_allclose(without["training"]["loss"][1], dropped["training"]["loss"][1], rtol=1e-4)
+    assert not np.allclose(without["validation"]["loss"][1], dropped["validation"]["loss"][1], rtol=1e-4)
 
 
 @pytest.mark.parametrize("value, devices", [("false", 1), ("true", 2)])

@@ -107,13 +107,14 @@ def state_data(result):
 
 
 def test_a_run_killed_at_any_moment_becomes_the_uninterrupted_one(corpus, bert, tmp_path):
-    """Killed inside each writing of its files, and at 10 random moments; see crash.py."""
+    """Killed inside each writing of its files, and at 10 random moments, with a `test` at work in its folder; see crash.py."""
     if not hasattr(os, "fork") or not os.path.isdir("/proc/self/fd"):
         pytest.skip("needs Linux")
     finished = run("tests/crash.py", tmp_path, 10, 0, "--corpus", corpus, "--bert", bert, *SHORT, timeout=3000)
     report = json.loads(finished.stdout)
     from crash import POINTS
-    assert report["killed at"] == list(POINTS) and report["killed at random"] == 10
+    assert report["killed at"] == list(POINTS) and report["killed at random"] == 10 and report["beside a test"] > 1
+    assert {"train", "test"} < set(report["recorded"])
     for difference in report["differences"]:
         assert difference["best model"] <= 1e-5 and difference["last state"] <= 1e-5
         assert [difference[key] for key in ("outcome", "curves", "left over", "bytes more")] == [False, False, 0, 0]
@@ -304,8 +305,9 @@ def test_a_loss_that_is_not_finite_ends_training(corpus, bert, tmp_path):
     arguments = ("--corpus", corpus, "--bert", bert, "--result", tmp_path / "result", *SHORT)
     finished = run("run_i2b2.py", "train", *arguments, *settings(learning_rate=1e10, clip=1e10), check=False)
     assert finished.returncode == 1 and len(finished.stderr.splitlines()) == 1
-    for words in ("at step", "not a finite number", "--set learning_rate=2e+09", "--restart"):
+    for words in ("at step", "not a finite number. There is no model to keep yet", "--set learning_rate=2e+09", "--restart"):
         assert words in finished.stderr
+    assert not checkpoints.exists(str(tmp_path / "result" / "checkpoints" / "i2b2" / "best_validation"))
     # The advice works.
     again = run("run_i2b2.py", "train", *arguments, *settings(max_steps=3), "--restart")
     assert "the earlier run is kept in" in again.stdout and "finished at step 3" in again.stdout

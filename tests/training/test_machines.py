@@ -178,3 +178,20 @@ def test_machines_need_a_secret(secret, words, cluster, monkeypatch):
         machines.Machines(cluster)
     machines.Machines(machines.ALONE)
 
+
+@pytest.mark.parametrize("restart, words", [(False, "; the same commands continue"), (True, "the same commands without --restart")])
+def test_what_continues_where_a_machine_is_lost(restart, words, cluster, monkeypatch):
+    told = []
+    monkeypatch.setattr(machines, "end_process", told.append)
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    with ours:
+        machines.Machines(cluster, restart)._listen(1, ours)  # pylint: disable=protected-access
+    assert len(told) == 1 and told[0].startswith("worker 1 has ended") and words in told[0]
+
+
+@pytest.mark.parametrize("text, right", [
+    ("10.0.0.1:2222", True), ("a:0", False), ("a:65535", False), ("a:", False), (":5", False), ("a:\u00b2", False),
+    ("a:\u0663", False), ("a:1\n", False), ("a:" + "1" * 5000, False), (7, False)])
+def test_a_port_is_a_number_in_ascii(text, right):
+    assert machines.is_address(text) is right

@@ -288,15 +288,6 @@ def test_weights_too_large_for_float16_are_not_exported_as_infinite(own_model, t
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.trains
-def test_a_training_whose_numbers_overflow_ends(corpus, bert, tmp_path):
-    result = ResultFolder(str(tmp_path / "result"))
-    finished = run("run_i2b2.py", "train", "--corpus", corpus, "--bert", bert, "--result", result.root, *settings(
-        learning_rate=1e10, clip=1e10, seq_length=32, batch_size=4, max_steps=9, evaluate_every=9), check=False)
-    assert finished.returncode == 1 and "not a finite number. There is no model to keep yet" in finished.stderr, finished.stderr
-    assert len(finished.stderr.splitlines()) == 1 and not checkpoints.exists(result.best)
-
-
 class Quiet:
     """Stands in for the progress and the curves."""
     def close(self):
@@ -314,6 +305,35 @@ def protocol_at_step_3(folder):
     # pylint: disable=protected-access
     one._step, one._best_score, one._progress, one._curves, one._last_save = 3, NEVER, Quiet(), Quiet(), time.time()
     return one
+
+
+@pytest.mark.trains
+def test_the_score_costs_no_evaluation_of_the_batch(tmp_path):
+    """The training step has reported its accuracy already."""
+    from training.protocol import DevMetrics
+    one = protocol_at_step_3(tmp_path)
+    one.evaluation = one._batches = None  # pylint: disable=protected-access
+    one._batch_accuracy = 0.25  # pylint: disable=protected-access
+    dev = DevMetrics(*(0.75 if name == "accuracy" else 9.0 for name in DevMetrics._fields))
+    assert one._score(None, dev) == 0.5  # pylint: disable=protected-access
+
+
+@pytest.mark.trains
+def test_a_state_whose_weights_are_not_finite_is_not_continued_from(tmp_path):
+    """As an earlier version may have left it."""
+    from network.runtime import tf
+
+    def of_weight(value):
+        def write(prefix):
+            with tf.Graph().as_default(), tf.Session() as session:
+                tf.get_variable("weight", [2]).load(np.array([0.0, value], np.float32), session)
+                tf.train.Saver().save(session, prefix, write_meta_graph=False, write_state=False)
+        return write
+    for step, value in ((2, 1.0), (3, np.nan)):
+        checkpoints.save_state(of_weight(value), str(tmp_path), step, False)
+    told = []
+    assert checkpoints.newest_good_state(str(tmp_path), told.append).step == 2
+    assert "state-3" in told[0] and "not finite" in told[0]
 
 
 @pytest.mark.trains

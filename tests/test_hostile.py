@@ -467,6 +467,7 @@ def in_a_terminal(words, when, then):
     """Run a command in a terminal of its own; `then(process, terminal)` once it prints what `when` matches. Returns its status."""
     process, terminal = pty.fork()
     if not process:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, which these tests may run under, has it ignored
         os.execv(words[0], words)
     said = b""
     while not re.search(when, said):

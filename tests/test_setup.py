@@ -14,7 +14,7 @@ import pytest
 from helpers import modules
 
 RUNTIMES = {"3.6": "1.14.0", "3.7": "1.14.0", "3.10": "2.21.0", "3.11": "2.21.0", "3.12": "2.21.0", "3.13": "2.21.0"}
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "google": "protobuf"}
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "google": "protobuf", "PIL": "pillow"}
 
 
 @pytest.fixture

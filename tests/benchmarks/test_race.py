@@ -34,6 +34,7 @@ sys.exit(128 + heard[0])
 RACE = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from benchmarks import race
 from support import paths
 from support.main import run_main

@@ -22,6 +22,6 @@ def test_runs_of_another_task_are_not_compared(place, tmp_path):
 
 def test_the_help_names_the_settings_that_act():
     assert "test_gold" in about_set("test", I2B2) and "eval_batch_size" in about_set("predict", I2B2)
-    for name in ("xla", "seed", "test_gold", "evaluation_dropout"):
+    for name in ("seed", "test_gold", "evaluation_dropout"):
         assert name not in about_set("predict", I2B2) and name not in about_set("export", I2B2)
     assert "context" not in about_set("export", BC5CDR) and "precision" in about_set("export", BC5CDR)

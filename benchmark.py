@@ -30,8 +30,8 @@ from commands.common import require_libraries
 from commands.options import positive
 from inputs.batching import steps_of
 from settings import RECIPES
-from support import paths, schema
-from support.console import say
+from support import interrupts, paths, schema
+from support.console import outlast_readers, say
 from support.errors import InputError
 from support.files import check_writable, to_json, write_atomically
 from support.main import run_main
@@ -181,6 +181,9 @@ def compare_recipes(arguments, settings):
     I2B2.settings_for(arguments.against, assignments)
     seeds = range(settings.seed, settings.seed + arguments.seeds)
     bert = random_bert(arguments) if arguments.size else arguments.bert or toy_bert()
+    # It takes as long as the trainings and tests that it gives, and outlasts what they outlast.
+    outlast_readers()
+    interrupts.outlast_terminal()
     pairs = race.race(recipes, assignments, seeds, arguments.corpus, bert, arguments.result)
     say("")
     say(race.table(recipes, pairs))

@@ -500,6 +500,15 @@ def test_training_outlasts_its_terminal_and_obeys_who_hangs_it_up(then, status, 
     assert (outcome.read_outcome(result) is not None) == is_finished
 
 
+@pytest.mark.trains
+def test_a_race_of_recipes_outlasts_its_terminal(bert, corpus, tmp_path):
+    words = command_of("benchmark.py", "--recipe", "demo", "--against", "paper", "--corpus", corpus, "--bert", bert, "--result",
+                       tmp_path / "race", *settings(batch_size=4, max_steps=2, evaluate_every=2, seq_length=32, dev=0.4))
+    ended = in_a_terminal(words, b"paper, seed 0", close_terminal)
+    assert os.WIFEXITED(ended) and os.WEXITSTATUS(ended) == 0
+    assert all((tmp_path / "race" / recipe / "seed-0" / "scores.json").is_file() for recipe in ("paper", "demo"))
+
+
 # -------------------------------------------------------------------------------------------------------------- messages
 
 def test_an_empty_name_is_refused(tmp_path):

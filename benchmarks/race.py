@@ -101,7 +101,8 @@ def data_of(corpus, bert, settings):
 
 def is_tested(record):
     """Whether a run was tested after its training had ended, by its run.json."""
-    return record.get("test", {}).get("ended", "") >= record.get("train", {}).get("ended", "")
+    tested = record.get("test", {}).get("ended")
+    return tested is not None and tested >= record.get("train", {}).get("ended", "")
 
 
 def command(name, options):

@@ -74,3 +74,12 @@ def test_a_race_knows_its_runs_by_the_test_documents_that_they_are_tested_on(ber
     race.check_same(result, "paper", ["dev=0.4", "test_gold=unmerged"], 0, *places)
     with pytest.raises(InputError, match="holds another run: .*setting test_gold is merged, was unmerged"):
         race.check_same(result, "paper", ["dev=0.4", "test_gold=merged"], 0, *places)
+
+
+@pytest.mark.parametrize("record, tested", [
+    ({}, False), ({"train": {"started": "2026-01-01"}}, False), ({"train": {"ended": "2026-01-02"}}, False),
+    ({"train": {"ended": "2026-01-02"}, "test": {"ended": "2026-01-01"}}, False),
+    ({"train": {"ended": "2026-01-02"}, "test": {"ended": "2026-01-03"}}, True)])
+def test_what_was_not_tested_since_it_was_trained_is_tested(record, tested):
+    from benchmarks.race import is_tested
+    assert is_tested(record) == tested

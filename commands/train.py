@@ -28,7 +28,7 @@ def train(arguments, others=()):
     if not machines.is_chief:
         return follow(arguments, corpus, bert, settings, machines, record)
     with runs.claimed(result):
-        finished = None if arguments.restart else runs.examine(result, record)
+        finished = None if arguments.restart else runs.examine(result, record, bert.folder)
         if finished:
             return already_finished(finished, result, machines, record)
         checks.before_training(corpus, bert, settings, result, machines.cluster, arguments.restart)

@@ -63,7 +63,7 @@ def report(corpus, bert, settings, result, record, cluster, restart):
     record : what the run is, for runs.examine.
     """
     if not cluster.number:
-        say(f"run: {situation(result, record, restart)}")
+        say(f"run: {situation(result, record, restart, bert.folder)}")
     if len(cluster.addresses) > 1:
         say(f"machines: {len(cluster.addresses)}, of which this is {cluster.names[cluster.number]}; what follows is of this one")
     rooms, memory, available = before_training(corpus, bert, settings, result, cluster, restart)
@@ -74,11 +74,15 @@ def report(corpus, bert, settings, result, record, cluster, restart):
     report_time(corpus, bert, settings)
 
 
-def situation(result, record, restart):
-    """What `train` would do with the run in the result folder, in words; InputError where that is another run."""
+def situation(result, record, restart, bert=None):
+    """What `train` would do with the run in the result folder, in words; InputError where that is another run.
+
+    result, record, restart : as for `report`.
+    bert : as for `runs.examine`.
+    """
     if restart and runs.to_set_aside(result):
         return f"begins anew; the one in {result.root} is kept under a dated name"
-    finished = None if restart else runs.examine(result, record)
+    finished = None if restart else runs.examine(result, record, bert)
     if finished:
         return f"{runs.ending(finished)}; nothing is left to train"
     if not runs.has_begun(result):

@@ -299,8 +299,14 @@ def record_outcome(result, outcome):
             record.setdefault("train", {}).update(outcome._asdict())
 
 
-def examine(result, record):
+def examine(result, record, bert=None):
     """Whether the run that `record` describes may go on in the result folder.
+
+    Parameters
+    ----------
+    result : paths.ResultFolder
+    record : what run.json would tell of the run.
+    bert : paths.BertFolder of the run, to be named where it is not the one that the folder's run began with.
 
     Returns
     -------
@@ -321,7 +327,10 @@ def examine(result, record):
                          f"is the same one. Put that file back. {ways_out}")
     changed = differences(earlier, record)
     if changed:
-        raise InputError(f"{result.root} holds another run: {'; '.join(changed)}. {ways_out}")
+        others = [f" {path} is not the {part} of {bert.root}." for part, path in (
+            ("vocabulary", result.vocab), ("configuration", result.bert_config)) if bert and any(
+                line.startswith(f"model {part} ") for line in changed)]
+        raise InputError(f"{result.root} holds another run: {'; '.join(changed)}.{''.join(others)} {ways_out}")
     unknown = unchecked(earlier, record)
     if unknown:
         say(f"{result.run} is of an earlier version and does not tell of: {', '.join(unknown)}; these cannot be compared")

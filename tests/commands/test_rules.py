@@ -250,8 +250,9 @@ def test_a_run_is_not_continued_with_another_bert_or_corpus(change, part, own, b
         max_steps=30, evaluate_every=30, seq_length=60))
     shutil.copytree(str(bert), str(tmp_path / "other"))
     change(tmp_path / "other")
-    with pytest.raises(InputError, match=f"another run.*{part}"):
-        here("train", *same, "--bert", tmp_path / "other")
+    for command in ("train", "check"):
+        with pytest.raises(InputError, match=f"another run.*{part}.* is not the {part} of .*other"):
+            here(command, *same, "--bert", tmp_path / "other")
     for path in (corpus / TRAIN).glob("*.xml"):
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace("fromID=", "X=").replace("toID=", "fromID=").replace("X=", "toID="), encoding="utf-8")

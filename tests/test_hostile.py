@@ -161,6 +161,17 @@ def test_a_folder_beyond_its_memory_is_refused_with_the_document(tmp_path, monke
         data_process_i2b2.read_split(str(corpus / TRAIN))
 
 
+def test_a_converted_corpus_beyond_its_memory_is_refused_with_the_document(project, tmp_path, monkeypatch):
+    monkeypatch.setattr(data_process_i2b2, "MAX_FOLDER_BYTES", 20000)
+    with pytest.raises(InputError, match=r"e3c: its documents up to [A-Z]{2}\d+ need more than"):
+        data_process_E3C.convert(project / "tests" / "fixtures" / "e3c", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_both_splits_of_a_corpus_take_less_than_a_gigabyte():
+    assert 2 * data_process_i2b2.MAX_FOLDER_BYTES < 10 ** 9
+
+
 # ------------------------------------------------------------------------------------------------------ how long it takes
 
 def blank_lines(size):

@@ -236,3 +236,24 @@ def test_the_classifier_of_the_document_learns(bert, tmp_path):
                               stderr=subprocess.PIPE, universal_newlines=True, env=dict(os.environ, PYTHONPATH=str(PROJECT)))
     assert finished.returncode == 0, finished.stderr
     assert finished.stdout == "right: 4 of 4\n"
+
+
+def test_the_pins_with_known_vulnerabilities_are_those_of_the_requirements():
+    told = re.search(r"vulnerabilities are known of(.*?)Most concern", read("docs/reliability.md"), re.DOTALL).group(1)
+    named = re.findall(r"([A-Za-z][\w-]+) (\d+(?:\.\d+)?)", told.replace("TensorFlow 1.14", ""))
+    pins = dict(re.findall(r'^([\w-]+)==(\d\S*) *; python_version < "3.8"', read("requirements.txt").lower(), re.MULTILINE))
+    assert len(named) == 8, named
+    for name, version in named:
+        assert f"{pins[name.lower()]}.".startswith(f"{version}."), name
+
+
+def test_the_exit_statuses_are_those_that_commands_end_with():
+    from support import main
+    told = re.search(r"^Exit status: .*?\n\n", read("README.md"), re.DOTALL | re.MULTILINE).group(0)
+    known = set(re.findall(r"\b([01]|1[0-9]{2}):", main.run_main.__doc__)) | {"2"}  # 2 is argparse's own
+    assert set(re.findall(r"\b(?:[012]|1[0-9]{2})\b", told)) == known and "141" in known
+
+
+def test_what_tensorflows_own_ports_leave_open_is_told():
+    assert ("The ports in TF_CONFIG are TensorFlow's (gRPC). It opens them at every address of the machine, asks nobody who they "
+            "are") in " ".join(read("docs/several-machines.md").split())

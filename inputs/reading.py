@@ -81,9 +81,11 @@ def read_bert(folder, settings):
     InputError : files missing or unreadable, or as `config_and_vocab`.
     """
     config, vocab = config_and_vocab(pretrained.check_bert_folder(folder).config, folder.vocab, settings)
-    of_folder = pretrained.lower_cases(folder, vocab)
-    lower = of_folder if settings.do_lower_case == "auto" else settings.do_lower_case == "true"
-    pretrained.check_accents(folder, lower)
+    own = pretrained.lower_cases(folder, vocab)
+    lower = own if settings.do_lower_case == "auto" else settings.do_lower_case == "true"
+    if lower == own:
+        # Otherwise the text does not fit the vocabulary anyway, which `tell_case` tells.
+        pretrained.check_accents(folder, lower)
     return Bert(folder, config, vocab, pretrained.fingerprint(folder), lower)
 
 

@@ -145,7 +145,7 @@ def check_accents(folder, do_lower_case):
     told = tokenizer_config(folder).get("strip_accents")
     if isinstance(told, bool) and told != do_lower_case:
         raise InputError(f"{folder.tokenizer_config}: strip_accents is {str(told).lower()}. Here text loses its accents if it is "
-                         f"lower-cased, and keeps them if not, so that many words would be unknown. Use --set "
+                         "lower-cased, and keeps them if not, so that many words would be unknown. Use --set "
                          f"do_lower_case={str(told).lower()} if the vocabulary bears that, or another BERT.")
 
 

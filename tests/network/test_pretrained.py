@@ -1,4 +1,5 @@
 """Weights of a BERT in every layout, and what is refused."""
+import contextlib
 import json
 import os
 import shutil
@@ -343,6 +344,15 @@ def test_accents_that_the_vocabulary_keeps_are_not_stripped_in_silence(told, low
             pretrained.check_accents(paths.BertFolder(str(tmp_path)), lower)
     else:
         pretrained.check_accents(paths.BertFolder(str(tmp_path)), lower)
+
+
+@pytest.mark.parametrize("chosen, is_refused", [("auto", True), ("true", True), ("false", False)])
+def test_text_that_is_not_lower_cased_as_the_bert_wants_it_is_told_and_not_refused(chosen, is_refused, bert, tmp_path):
+    """As the recipe `paper` does with uncased BERTs."""
+    folder = shutil.copytree(str(bert), str(tmp_path / "bert"))
+    (tmp_path / "bert" / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": True, "strip_accents": False}))
+    with pytest.raises(InputError, match="strip_accents") if is_refused else contextlib.ExitStack():
+        reading.read_bert(paths.BertFolder(folder), Settings(do_lower_case=chosen))
 
 
 @pytest.mark.parametrize("content", ['{"do_lower_case": "false"}', '{"do_lower_case": null}', '{"do_lower_case": 0}', "[]", "{"])

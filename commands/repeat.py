@@ -61,7 +61,7 @@ def check_models(task, folders):
                            "a smaller number of seeds.")
     first, *others = [results.read_run(folder) for folder in folders]
     for folder, record in zip(folders[1:], others):
-        changed = [line for line in runs.all_differences(first, record, ("setting seed",))]
+        changed = runs.all_differences(first, record, ("setting seed",))
         if changed:
             raise InputError(f"{folder.root} holds another run than {folders[0].root}, which differs in more than the seed: "
                              f"{'; '.join(changed)}. Test each by itself with --result DIR, or train the seeds anew with the same "

@@ -46,10 +46,9 @@ def pair_scores(gold, predicted, labels=LABELS, loss=None):
     """Score each pair by itself: is the predicted label the gold one?
 
     The figures are scikit-learn's. Where a quotient has no cases it is 0: a label that never occurs, in gold
-    or prediction, has precision, recall and F1 of 0 and support 0. "macro" is the mean over all of `labels`,
-    such labels included (`metrics.ALL`), as scikit-learn's report prints it, so that it means the same on
-    every test set; everywhere else macro F1 is over the labels that occur. "weighted" is the mean weighted by
-    support.
+    or prediction, has precision, recall and F1 of 0 and support 0. "micro", "macro" and "weighted" are
+    scikit-learn's averages over all of `labels`, such labels included, as its report prints them; the
+    program's own macro F1 is over the labels that occur (`evaluation.metrics.macro_f1`).
 
     Parameters
     ----------
@@ -74,8 +73,6 @@ def pair_scores(gold, predicted, labels=LABELS, loss=None):
     # Slow to import, and the command does without.
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-    from evaluation import metrics
-
     gold, predicted, labels = list(gold), list(predicted), list(labels)
     if len(gold) != len(predicted):
         raise ValueError(f"{len(gold)} gold labels but {len(predicted)} predicted ones")
@@ -95,7 +92,7 @@ def pair_scores(gold, predicted, labels=LABELS, loss=None):
     return {
         "accuracy": sum(g == p for g, p in zip(gold, predicted)) / len(gold),
         "micro": _figures(*precision_recall_f1("micro")[:3]),
-        "macro": _figures(*(metrics.macro_average(values, matrix, metrics.ALL) for values in per_label[:3])),
+        "macro": _figures(*precision_recall_f1("macro")[:3]),
         "weighted": _figures(*precision_recall_f1("weighted")[:3]),
         "labels": {label: dict(_figures(*figures), support=int(support))
                    for label, *figures, support in zip(labels, *per_label)},

@@ -7,7 +7,7 @@ answers between the two runs (a randomization test: Noreen 1989, Computer-Intens
 documents, such as confusion matrices, so a resample is a weighted sum of these and touches no row.
 
 These sums are a task's Counts (`tlink_scores`, `cdr_scores`): a NamedTuple of arrays whose first axis is documents, with `pairs`,
-the confusion matrices, among them. It has SCORES, a tuple of Score, and `scores(macro_over)`, which computes them.
+the confusion matrices, among them. It has SCORES, a tuple of Score, and `scores()`, which computes them.
 """
 from typing import NamedTuple
 
@@ -45,29 +45,28 @@ class Interval(NamedTuple):
 
 # ---------------------------------------------------------------------------------------------------- scoring
 
-def scores(of, macro_over=metrics.OCCURRING):
+def scores(of):
     """The scores of counts that are sums over documents.
 
     Parameters
     ----------
     of : Counts, with any leading axes (none for one test set, [resamples] for many).
-    macro_over : the labels that macro F1 is over. metrics.OCCURRING: those that these counts (each resample's own) hold, gold
-        or predicted, so that a model without errors has an F1 of 1 in every resample. metrics.ALL: as in scores.json.
 
     Returns
     -------
     dict
-        Score.key -> float array of the leading axes. Where a quotient has no cases it is 0, as in `scoring`.
+        Score.key -> float array of the leading axes. Macro F1 is over the labels that these counts (each resample's own) hold,
+        so that a model without errors has an F1 of 1 in every resample. Where a quotient has no cases it is 0, as in `scoring`.
     """
-    found = of.scores(macro_over)
+    found = of.scores()
     return {score.key: found[score.key] for score in of.SCORES}
 
 
-def classification(prefix, confusion, labels, macro_over):
+def classification(prefix, confusion, labels):
     """Accuracy, macro, weighted and each label's F1 of confusion matrices: {Score.key: float [...]}."""
     f1 = metrics.label_f1(confusion)
     result = {f"{prefix}.accuracy": metrics.accuracy(confusion),
-              f"{prefix}.macro.f1": metrics.macro_average(f1, confusion, macro_over),
+              f"{prefix}.macro.f1": metrics.macro_f1(confusion),
               f"{prefix}.weighted.f1": metrics.weighted_average(f1, confusion)}
     result.update({f"{prefix}.labels.{label}.f1": f1[..., number] for number, label in enumerate(labels)})
     return result

@@ -27,7 +27,7 @@ class SampledCounts(NamedTuple):
 
     SCORES = SCORES_OF_PAIRS
 
-    def scores(self, macro_over):
+    def scores(self):
         """See `bootstrap.scores`; there is no macro average."""
         return scores_of_pairs(self.pairs)
 
@@ -42,7 +42,7 @@ class AllCounts(NamedTuple):
         Score("cid.recall", CID, "recall"),
         Score("cid.f1", CID, "F1"))
 
-    def scores(self, macro_over):
+    def scores(self):
         """See `bootstrap.scores`; there is no macro average."""
         found, predicted, gold = np.moveaxis(self.relations, -1, 0)
         return dict(scores_of_pairs(self.pairs), **_figures("cid", found, predicted, gold))

@@ -57,8 +57,8 @@ def about_macro(head):
     """A sentence on the labels that a Headline's macro F1 leaves out; "" if it leaves out none."""
     if not head.absent:
         return ""
-    return (f"Macro F1 leaves out what is neither gold nor predicted here ({', '.join(head.absent)}); scores.json and scores.txt "
-            "count it as 0.")
+    return (f"Macro F1 leaves out what is neither gold nor predicted here ({', '.join(head.absent)}); scikit-learn's, in "
+            "scores.json and scores.txt, counts it as 0.")
 
 
 def as_text(head):

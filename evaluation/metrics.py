@@ -1,12 +1,10 @@
-"""Accuracy and F1 of confusion matrices. Every macro average of the program is computed here.
+"""Accuracy and F1 of confusion matrices. Macro F1 is defined here alone: over the labels that are gold or predicted.
+
+A label that is neither says nothing of a model. (scores.json, besides, has scikit-learn's report: see scoring.pair_scores.)
 
 A confusion matrix is int [..., labels, labels], rows gold, columns predicted; any leading axes, of resamples say, are kept.
 """
 import numpy as np
-
-# The labels that a macro average is over. OCCURRING is the right one: a label that is neither gold nor predicted says nothing
-# of a model. ALL, where such a label counts as 0, is that of scores.json, which means the same eight labels on every test set.
-OCCURRING, ALL = "occurring", "all"
 
 
 def confusion(gold, predicted, count):
@@ -37,26 +35,10 @@ def label_f1(matrix):
     return ratio(2 * right, matrix.sum(axis=-1) + matrix.sum(axis=-2))
 
 
-def macro_f1(matrix, over=OCCURRING):
-    """Mean of the labels' F1: float [...]; `over` as in `macro_average`."""
-    return macro_average(label_f1(matrix), matrix, over)
-
-
-def macro_average(values, matrix, over=OCCURRING):
-    """Mean of the values of labels.
-
-    Parameters
-    ----------
-    values : float [..., labels], F1 say; 0 for a label that does not occur.
-    matrix : the confusion matrix that they come from.
-    over : OCCURRING, the labels that are gold or predicted anywhere in the matrix, or ALL.
-
-    Returns
-    -------
-    float [...]; 0 where no label occurs.
-    """
-    counted = occurring(matrix) if over == OCCURRING else np.ones(values.shape, bool)
-    return ratio((values * counted).sum(axis=-1), counted.sum(axis=-1))
+def macro_f1(matrix):
+    """Mean F1 of the labels that are gold or predicted anywhere in the matrix: float [...]; 0 where none is."""
+    counted = occurring(matrix)
+    return ratio((label_f1(matrix) * counted).sum(axis=-1), counted.sum(axis=-1))
 
 
 def weighted_average(values, matrix):

@@ -34,10 +34,10 @@ class Counts(NamedTuple):
         Score("tempeval.recall", CLOSURE, "recall"),
         Score("tempeval.f1", CLOSURE, "F1"))
 
-    def scores(self, macro_over):
+    def scores(self):
         """See `bootstrap.scores`."""
-        result = dict(bootstrap.classification("pairs", self.pairs, LABELS, macro_over),
-                      **bootstrap.classification("merged", self.merged, MERGED_LABELS, macro_over))
+        result = dict(bootstrap.classification("pairs", self.pairs, LABELS),
+                      **bootstrap.classification("merged", self.merged, MERGED_LABELS))
         system_found, system_links, gold_found, gold_links = np.moveaxis(self.closure, -1, 0)
         precision, recall = metrics.ratio(system_found, system_links), metrics.ratio(gold_found, gold_links)
         return dict(result, **{"tempeval.precision": precision, "tempeval.recall": recall,

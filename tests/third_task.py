@@ -62,8 +62,8 @@ class Counts(NamedTuple):
     SCORES = (bootstrap.Score("pairs.accuracy", "Sentences", "accuracy"),
               bootstrap.Score("pairs.macro.f1", "Sentences", "macro F1"))
 
-    def scores(self, macro_over):
-        return bootstrap.classification("pairs", self.pairs, LABELS, macro_over)
+    def scores(self):
+        return bootstrap.classification("pairs", self.pairs, LABELS)
 
 
 class Sentences(Table, NamedTuple("Sentences", [("documents", list), ("numbers", list), ("gold", np.ndarray),

@@ -12,7 +12,7 @@ import pytest
 import scoring
 from browser import browse
 from data_process_i2b2 import Document, Mention
-from evaluation import analysis, bootstrap, headline, metrics, predictions, published, report, report_parts, seeds, tlink_scores
+from evaluation import analysis, bootstrap, headline, predictions, published, report, report_parts, seeds, tlink_scores
 from evaluation.results import predictions_tsv
 from helpers import corpus_of, files_below, made_up, run, settings
 from inputs.labels import LABELS, MERGED_LABELS
@@ -63,7 +63,7 @@ def test_a_damaged_predictions_file_is_refused(change, words, tmp_path):
 ])
 def test_scores_from_sums_are_those_of_scoring(options):
     rows = table(**options)
-    found = bootstrap.scores(bootstrap.total(tlink_scores.counts(rows)), metrics.ALL)
+    found = bootstrap.scores(bootstrap.total(tlink_scores.counts(rows)))
     records = [
         scoring.Prediction(*cells, LABELS[gold], LABELS[predicted])
         for *cells, gold, predicted in zip(*rows[:6])
@@ -73,6 +73,11 @@ def test_scores_from_sums_are_those_of_scoring(options):
         value = expected
         for key in score.key.split("."):
             value = value[key]
+        if score.key.endswith("macro.f1"):
+            matrix = np.array(expected[score.key.split(".")[0]]["confusion_matrix"])
+            f1 = [2 * right / (of_gold + of_predicted) for right, of_gold, of_predicted in zip(
+                matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)) if of_gold + of_predicted]
+            value = sum(f1) / len(f1)
         assert found[score.key] == pytest.approx(value, abs=1e-12), score.key
 
 

@@ -42,7 +42,7 @@ def macro_f1(matrix):
 
 
 def weighted_average(values, matrix):
-    """Mean of the values of labels (as in `macro_average`), weighted by how often each is gold: float [...]."""
+    """Mean of values of labels, float [..., labels], weighted by how often each is gold: float [...]."""
     support = matrix.sum(axis=-1)
     return ratio((values * support).sum(axis=-1), support.sum(axis=-1))
 

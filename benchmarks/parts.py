@@ -4,6 +4,7 @@ Each measures the code that `run_i2b2.py` runs, on notes, a vocabulary and weigh
 seconds, memory in bytes, work in floating-point operations (FLOP).
 """
 import contextlib
+import functools
 import json
 import math
 import os
@@ -277,9 +278,14 @@ def forward_flop(config, settings, batch):
     layer = 2 * examples * length * width * (4 * width + 2 * config.intermediate_size + 2 * length)
     widths = np.array(settings.filter_sizes)
     convolutions = (2 * settings.num_filters * examples * (length + 1 - widths) * widths * width).sum()
+    return int(config.num_hidden_layers * layer + convolutions + examples * classifier_flop(config, settings))
+
+
+@functools.lru_cache(maxsize=None)
+def classifier_flop(config, settings):
+    """FLOP of the classifier's two dense layers for an example; the model's graph, built once, tells how much they read."""
     shapes = estimator.model_shapes(config, settings, len(LABELS))
-    (read, _), (_, labels) = (shapes[name] for name in ("fc1/kernel", "logits/kernel"))
-    return int(config.num_hidden_layers * layer + convolutions + 2 * examples * settings.hidden_dim * (read + labels))
+    return sum(2 * rows * columns for rows, columns in (shapes["fc1/kernel"], shapes["logits/kernel"]))
 
 
 def train_flop(config, settings, batch):

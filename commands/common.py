@@ -59,7 +59,8 @@ def read_both(arguments, bert_folder, settings, write, read_bert):
     say("2/4 BERT")
     bert = read_bert()
     where = pretrained.check_bert_folder(bert_folder).weights if bert_folder else "the model's own"
-    say(f"{where}: {bert.config.num_hidden_layers} layers, {bert.config.hidden_size} wide, {len(bert.vocab)} word pieces")
+    layers = bert.config.num_hidden_layers
+    say(f"{where}: {layers} layer{'' if layers == 1 else 's'}, {bert.config.hidden_size} wide, {len(bert.vocab)} word pieces")
     return corpus, bert
 
 

@@ -109,8 +109,8 @@ def config_and_vocab(config_path, vocab_path, settings):
         raise InputError(f"seq_length {settings.seq_length} is shorter than the widest of filter_sizes "
                          f"{settings.filter_sizes}; use a longer seq_length.")
     if settings.marker_states and settings.marker_layers > config.num_hidden_layers:
-        raise InputError(f"marker_layers={settings.marker_layers}: the BERT of {config_path} has {config.num_hidden_layers} "
-                         "layers; use that number or less.")
+        raise InputError(f"marker_layers={settings.marker_layers}: the BERT of {config_path} has fewer layers; use "
+                         f"--set marker_layers={config.num_hidden_layers} or less.")
     return config, vocab
 
 

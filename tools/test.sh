@@ -31,7 +31,7 @@ if bash tools/setup.sh --which --only $only >/dev/null 2>&1; then
     missing=""
 fi
 
-# Both at the same time: each is at work on one processor for the most part. What the second prints comes after the first.
+# Both at the same time, each in several processes. What the second prints comes after the first.
 outputs=()
 for i in "${!environments[@]}"; do outputs+=("$(mktemp)"); done
 trap 'kill $(jobs -p) 2>/dev/null || true; rm -f "${outputs[@]}"' EXIT
@@ -40,7 +40,7 @@ run_tests() {
     # tests/training/test_runtimes.py runs each TensorFlow's models on the other one.
     local other=${environments[$((1 - $1))]:-}
     if [[ -n $other && $other != "${environments[$1]}" ]]; then export OTHER_PYTHON=$PWD/$other/bin/python; fi
-    "${environments[$1]}/bin/python" -m pytest "${@:2}" </dev/null 2>&1
+    "${environments[$1]}/bin/python" -m pytest -n auto --maxprocesses 4 --dist loadfile "${@:2}" </dev/null 2>&1
 }
 
 if ((${#environments[@]} == 2)); then

@@ -25,8 +25,8 @@ def runs(tmp_path_factory):
     temporary = folder / "temporary"
     temporary.mkdir()
     with mock.patch.dict(os.environ, TMPDIR=str(temporary)):
-        first = run("benchmark.py", *ARGUMENTS, "--whole-run", "--json", files[0])
-        second = run("benchmark.py", *ARGUMENTS, *settings(batch_size=8, seq_length=64), "--recipe", "demo",
+        first = run("benchmark.py", *ARGUMENTS, "--whole-run", *settings(batch_size=13, seq_length=64), "--json", files[0])
+        second = run("benchmark.py", "--size", "tiny", "--steps", 1, *settings(batch_size=8, seq_length=32), "--recipe", "demo",
                      "--compare", files[0].name, "--json", files[1], cwd=folder)
     return (first, second), [json.loads(path.read_text(encoding="utf-8")) for path in files], temporary
 
@@ -54,10 +54,10 @@ def test_shares_and_speeds_agree_with_each_other(runs):
 
 def test_a_whole_run_is_the_sum_of_its_steps_and_evaluations(runs):
     figures = runs[1][0]["figures"]
-    steps = 64 * 1300  # 33,800 examples in batches of 26
+    steps = 64 * 2600  # 33,800 examples in batches of 13
     # Medians of an even number of times and of speeds are not quite each other's inverse.
-    assert figures["train_tlinks"] == pytest.approx(26 / figures["train_seconds"], rel=0.2)
-    step = 26 / figures["train_tlinks"]
+    assert figures["train_tlinks"] == pytest.approx(13 / figures["train_seconds"], rel=0.2)
+    step = 13 / figures["train_tlinks"]
     assert figures["interval_seconds"] == pytest.approx(200 * step)
     assert figures["run_seconds"] == pytest.approx(steps * step + steps / 200 * figures["evaluation_seconds"])
 
@@ -77,7 +77,7 @@ def test_a_whole_run_of_a_recipe_that_holds_documents_out_evaluates_these_every_
 def test_two_recipes_race_on_the_same_dev_documents(corpus, bert, tmp_path):
     """Both are trained and tested, the table tells their scores and speeds; a second call takes what is there."""
     arguments = ("--recipe", "context", "--against", "paper", "--corpus", corpus, "--bert", bert, "--result", tmp_path,
-                 *settings(num_epochs=2, dev=0.4, evaluate_every=0))
+                 *settings(num_epochs=2, dev=0.4, evaluate_every=0, marker_layers=1))
     first = run("benchmark.py", *arguments)
     again = run("benchmark.py", *arguments)
     tables = [finished.stdout.split("\n\n")[-1] for finished in (first, again)]

@@ -56,7 +56,7 @@ def configure(bert, **changes):
     (other_vocabulary, ["vocab.txt", "587", "586", "vocab_size"]),
     (windows_line_ends, ["vocab.txt", "Windows line ends", "sed"]),
     (short_positions, ["seq_length 32", "16 positions", "--set seq_length=16"]),
-    (more_layers, ["bert_model.ckpt", "layer_2", "missing"]),
+    (more_layers, ["bert_model.ckpt", "layer_1", "missing"]),
 ])
 def test_what_is_wrong_is_told_before_features_are_made(damage, words, bert, tmp_path, capsys):
     """In this process: each of them is a refusal that needs no start of its own."""

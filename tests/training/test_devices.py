@@ -6,7 +6,6 @@ the place in the whole batch, so that it does not depend on who computes what.
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -36,15 +35,12 @@ RUNS = {"paper": settings(batch_size=7, learning_rate=1e-3, **COMMON),
 
 @pytest.fixture(scope="module")
 def inputs(project, bert, tmp_path_factory):
-    """(corpus folder, BERT folder) of a part of the sample corpus and a BERT of one layer."""
+    """(corpus folder, BERT folder): a part of the sample corpus."""
     folder = tmp_path_factory.mktemp("several devices")
     sample = project / "corpus" / "sample"
     corpus = corpus_of(folder / "corpus", *(sorted((sample / place).glob("*.xml"))[:count] for place, count in (
         ("2012-07-15.original-annotation.release", 3), ("ground_truth/merged_xml", 1))))
-    shutil.copytree(str(bert), str(folder / "bert"))
-    config = folder / "bert" / "bert_config.json"
-    config.write_text(json.dumps(dict(json.loads(config.read_text()), num_hidden_layers=1)))
-    return corpus, folder / "bert"
+    return corpus, bert
 
 
 @pytest.fixture(scope="module")

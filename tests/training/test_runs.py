@@ -225,7 +225,7 @@ def test_a_restart_that_is_refused_leaves_the_old_run_where_it_is(bert, tmp_path
     config.write_text(json.dumps(dict(json.loads(config.read_text()), num_hidden_layers=3)))
     os.makedirs(result.checkpoints)
     write_best(result, "good")
-    with pytest.raises(InputError, match="layer_2"):
+    with pytest.raises(InputError, match="layer_1"):
         here("train", "--corpus", corpus, "--bert", own_bert, "--result", result.root, "--restart", *settings(seq_length=32))
     assert checkpoints.exists(result.best) and not [name for name in os.listdir(result.root) if name.startswith("before")]
 

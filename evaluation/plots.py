@@ -208,6 +208,9 @@ def confusion(labels, matrix):
     with drawing(4.5 if small else 3.2) as (figure, png):
         axes = figure.add_subplot(111)
         axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        borders = np.arange(len(labels) - 1) + 0.5
+        axes.hlines(borders, -0.5, len(labels) - 0.5, color="white", linewidth=1.5)
+        axes.vlines(borders, -0.5, len(labels) - 0.5, color="white", linewidth=1.5)
         for row in range(len(labels)):
             for column in range(len(labels)):
                 count = matrix[row, column]
@@ -226,11 +229,6 @@ def confusion(labels, matrix):
         axes.tick_params(length=0)
         for spine in axes.spines.values():
             spine.set_visible(False)
-        axes.set_xticks(np.arange(len(labels) - 1) + 0.5, minor=True)
-        axes.set_yticks(np.arange(len(labels) - 1) + 0.5, minor=True)
-        axes.grid(which="minor", color="white", linewidth=1.5)
-        axes.tick_params(which="minor", length=0)
-        axes.set_axisbelow(False)
     return png[0]
 
 

@@ -41,16 +41,19 @@ class Layers:
     precision : "float32" or "bfloat16", the type in which activations are multiplied and kept. Variables, their
         gradients, the residual sums' normalization, softmax and everything within a compiled chain are float32.
     share : Share, where the tower computes a part of the batch and other devices the rest.
+    gradients : False if nothing will ask for the tower's gradients. It then takes fewer operations, and its graph is freed:
+        TensorFlow keeps functions that give gradients, and the graphs they belong to, until the process ends.
 
     "float" below is that type. The dropout masks are a function of seed, step (and batch), place in the network and place in
     the batch, so that a continued run repeats an uninterrupted one, several devices do what one does, and nothing random has to
     be kept from the forward to the backward pass.
     """
 
-    def __init__(self, xla=False, seed=None, step=None, precision="float32", share=None, batch=None):
+    def __init__(self, xla=False, seed=None, step=None, precision="float32", share=None, batch=None,
+                 gradients=True):
         self._xla = xla
         self._type = tf.as_dtype(precision)
-        self._seed, self._share = seed, share
+        self._seed, self._share, self._gradients = seed, share, gradients
         if seed is not None:
             self._draw = scramble(step + 1)
             if batch is not None:
@@ -75,7 +78,7 @@ class Layers:
         drop = self._fused(("dropout", rate, x.dtype), lambda x, *place: dropped(x, rate, *place),
                            narrow=x.dtype == tf.bfloat16)
 
-        @tf.custom_gradient
+        @self._with_gradient
         def layer(x):
             return drop(x, *place), lambda grad: drop(grad, *place)
         return layer(x)
@@ -91,7 +94,7 @@ class Layers:
         forward = self._fused((activation, "forward"), lambda x, bias: activation(x + bias) if activation else x + bias)
         backward = self._fused((activation, "gradient"), lambda x, bias, grad: grad * slope(x + bias))
 
-        @tf.custom_gradient
+        @self._with_gradient
         def layer(x, bias):
             def gradient(grad):
                 grad_x = backward(x, bias, grad)
@@ -119,7 +122,7 @@ class Layers:
         forward = self._fused(("add norm", rate, epsilon), add)
         backward = self._fused(("add norm gradient", rate), add_gradient)
 
-        @tf.custom_gradient
+        @self._with_gradient
         def layer(x, bias, residual, gamma, beta):
             result, total, mean, deviation_inverse = forward(x, bias, residual, gamma, beta, *place)
 
@@ -141,7 +144,7 @@ class Layers:
 
         forward, backward = self._fused(("norm", epsilon), normalize), self._fused("norm gradient", normalize_gradient)
 
-        @tf.custom_gradient
+        @self._with_gradient
         def layer(x, gamma, beta):
             result, mean, deviation_inverse = forward(x, gamma, beta)
 
@@ -170,7 +173,7 @@ class Layers:
 
         forward = self._fused(("split heads", heads, scales), split)
 
-        @tf.custom_gradient
+        @self._with_gradient
         def layer(x, bias):
             def gradient(*grads):
                 grad_x = tf.concat([merge_heads(part, width) for part in scaled(grads)], axis=1)
@@ -203,7 +206,7 @@ class Layers:
         backward = self._fused("attention gradient",
                                lambda weights, kept, grad, sums: kept * grad - weights * sums)
 
-        @tf.custom_gradient
+        @self._with_gradient
         def layer(query, key, value, mask):
             scores = tf.reshape(masked(tf.matmul(query, key, transpose_b=True), mask), [-1, length])
             powers = exponentiate(scores, tf.reduce_max(scores, axis=-1, keepdims=True))
@@ -225,6 +228,10 @@ class Layers:
     def drop(self):
         """Whether the dropouts of this tower act."""
         return self._seed is not None
+
+    def _with_gradient(self, layer):
+        """The function of the first of the two things that `layer` returns, the second being the function of its gradient."""
+        return tf.custom_gradient(layer) if self._gradients else lambda *tensors: layer(*tensors)[0]
 
     def _place(self, rate, shape, before=None):
         """The rate of the next dropout in the network, and what `dropped` needs besides for a tensor of this shape.

@@ -1,4 +1,5 @@
 """Fixtures every test file may use."""
+import gc
 import os
 import shutil
 import sys
@@ -8,6 +9,17 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def only_new_objects():
+    """Leave all that there is before a file's tests out of the searches for garbage during them.
+
+    TensorFlow keeps every graph with functions that give gradients; a search through millions of such objects takes seconds.
+    """
+    if hasattr(gc, "freeze"):  # not in Python 3.6
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -4,14 +4,15 @@ Most of what a short command costs is importing TensorFlow. A forked process is 
 imported: no session, graph or thread exists before the fork. `helpers.run` uses it; what starting a program is about is tested
 with started ones.
 
-A request is one line of JSON (program, arguments, working directory, environment) with the file descriptors of standard output
-and standard error; the answers are two lines: the process' id, then its exit status.
+A request is one line of JSON (program, arguments, working directory, environment) with three file descriptors: standard output,
+standard error, and a socket that gets two lines, the process' id and, at its end, its exit status. Several may be at work.
 """
 import array
 import gc
 import json
 import os
 import runpy
+import selectors
 import signal
 import socket
 import sys
@@ -24,26 +25,60 @@ REQUEST_BYTES = 1 << 20
 
 def serve(connection):
     """Answer requests until the other side is gone."""
-    while True:
-        request, descriptors = receive(connection)
-        if request is None:
-            return
-        process = os.fork()
+    at_work = {}
+    ends, end = os.pipe()
+    for descriptor in (ends, end):
+        os.set_blocking(descriptor, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(end)
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection, selectors.EVENT_READ)
+        selector.register(ends, selectors.EVENT_READ)
+        while True:
+            ready = {key.fileobj for key, _ in selector.select()}
+            if ends in ready:
+                os.read(ends, 1000)
+                tell_ends(at_work)
+            if connection in ready:
+                request, descriptors = receive(connection)
+                if request is None:
+                    return
+                out, errors, answers = descriptors
+                process = os.fork()
+                if not process:
+                    signal.set_wakeup_fd(-1)
+                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                    for descriptor in (connection.detach(), ends, end, answers, *at_work.values()):
+                        os.close(descriptor)
+                    become(request, out, errors)
+                os.close(out)
+                os.close(errors)
+                at_work[process] = answers
+                tell(answers, process)
+
+
+def tell_ends(at_work):
+    """Answer with the exit statuses of the processes that have ended: {process: descriptor of its socket}, which they leave."""
+    while at_work:
+        process, status = os.waitpid(-1, os.WNOHANG)
         if not process:
-            connection.close()
-            become(request, *descriptors)
-        for descriptor in descriptors:
-            os.close(descriptor)
-        connection.sendall(b"%d\n" % process)
-        _, status = os.waitpid(process, 0)
-        code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
-        connection.sendall(b"%d\n" % code)
+            return
+        tell(at_work[process], os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status))
+        os.close(at_work.pop(process))
+
+
+def tell(answers, number):
+    """A line with a number; nobody may be there to read it any more."""
+    try:
+        os.write(answers, b"%d\n" % number)
+    except OSError:
+        pass
 
 
 def receive(connection):
     """(request, [descriptors]) or (None, []) at the end."""
     descriptors = array.array("i")
-    data, ancillary, _, _ = connection.recvmsg(REQUEST_BYTES, socket.CMSG_SPACE(2 * descriptors.itemsize))
+    data, ancillary, _, _ = connection.recvmsg(REQUEST_BYTES, socket.CMSG_SPACE(3 * descriptors.itemsize))
     for level, kind, content in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
             descriptors.frombytes(content[:len(content) - len(content) % descriptors.itemsize])

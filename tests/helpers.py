@@ -1,5 +1,6 @@
 """What several test files share: running the real commands, and folders to run them on."""
 import array
+import contextlib
 import functools
 import json
 import os
@@ -97,7 +98,7 @@ def run(script, *arguments, cwd=None, check=True, timeout=600, fresh=False):
         finished = subprocess.run(command_of(script, *arguments), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                   universal_newlines=True, timeout=timeout, stdin=subprocess.DEVNULL)
     else:
-        finished = forked(script, [str(argument) for argument in arguments], folder, timeout)
+        finished = forked(script, list(map(str, arguments)), folder, timeout)
     if check:
         assert finished.returncode == 0, f"{script} {arguments}\n{finished.stdout}\n{finished.stderr}"
     return finished
@@ -105,37 +106,77 @@ def run(script, *arguments, cwd=None, check=True, timeout=600, fresh=False):
 
 def forked(script, arguments, folder, timeout):
     """`run` in a process forked by the fork server."""
-    program = str(PROJECT / script) if script.endswith(".py") else script
-    request = json.dumps({"program": program, "arguments": arguments, "folder": folder,
-                          "environment": dict(os.environ)}).encode("utf-8") + b"\n"
-    connection = fork_server()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
-        descriptors = array.array("i", [out.fileno(), errors.fileno()])
-        sent = connection.sendmsg([request], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
-        connection.sendall(request[sent:])
-        process = int(line_of(connection, timeout))
-        try:
-            status = int(line_of(connection, timeout))
-        except socket.timeout:
-            os.kill(process, signal.SIGKILL)
-            line_of(connection, timeout)
-            raise
+        with Background(script, *arguments, out=out, errors=errors, folder=folder) as process:
+            process.wait(timeout)
         texts = []
         for written in (out, errors):
             written.seek(0)
             texts.append(written.read().decode("utf-8").replace("\r\n", "\n"))
-        return subprocess.CompletedProcess([program] + arguments, status, *texts)
+        return subprocess.CompletedProcess([process.program] + arguments, process.returncode, *texts)
 
 
-def line_of(connection, timeout):
-    """One line from the fork server."""
-    connection.settimeout(timeout)
-    line = b""
-    while not line.endswith(b"\n"):
-        byte = connection.recv(1)
-        assert byte, "the fork server has ended"
-        line += byte
-    return line
+class Background:
+    """A script or module at work in a process forked by the fork server; used as a subprocess.Popen, which is killed at the end.
+
+    Parameters
+    ----------
+    script, arguments : as for `run`.
+    out, errors : open files for what it prints; `errors` may be the same.
+    folder : the working directory.
+    environment : variables besides those of this process.
+    """
+
+    def __init__(self, script, *arguments, out, errors, folder=PROJECT, environment=None):
+        self.program, self.returncode = str(PROJECT / script) if script.endswith(".py") else script, None
+        request = json.dumps({"program": self.program, "arguments": [str(argument) for argument in arguments],
+                              "folder": str(folder), "environment": dict(os.environ, **environment or {})}).encode("utf-8") + b"\n"
+        self._answers, its = socket.socketpair()
+        with its:
+            connection = fork_server()
+            descriptors = array.array("i", [out.fileno(), errors.fileno(), its.fileno()])
+            sent = connection.sendmsg([request], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
+            connection.sendall(request[sent:])
+        self.pid = int(self._line(60))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+        self.wait()
+        self._answers.close()
+
+    def _line(self, timeout):
+        """The next line from the fork server."""
+        self._answers.settimeout(timeout)
+        line = b""
+        while not line.endswith(b"\n"):
+            byte = self._answers.recv(1)
+            assert byte, "the fork server has ended"
+            line += byte
+        return line
+
+    def poll(self):
+        """Exit status, or None while it is at work."""
+        with contextlib.suppress(BlockingIOError):
+            return self.wait(0)
+        return None
+
+    def wait(self, timeout=None):
+        """Exit status; an OSError after so many seconds."""
+        if self.returncode is None:
+            self.returncode = int(self._line(timeout))
+        return self.returncode
+
+    def send_signal(self, number):
+        """Send a signal, if it is still at work."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self):
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
 
 
 @functools.lru_cache(maxsize=None)

@@ -318,15 +318,14 @@ def input_fn():
 
 @pytest.mark.skipif(not hasattr(tf, "estimator"), reason="the current TensorFlow has no Estimator")
 def test_an_estimator_trains_it_and_does_so_again(tmp_path):
-    trained = []
-    for name in ("one", "other"):
-        config = tf.estimator.RunConfig(model_dir=str(tmp_path / name), tf_random_seed=2, log_step_count_steps=None)
-        estimator = tf.estimator.Estimator(model_fn, config=config)
-        before = estimator.train(input_fn, steps=1).evaluate(input_fn, steps=1)["loss"]
-        after = estimator.train(input_fn, max_steps=50).evaluate(input_fn, steps=1)
-        assert after["global_step"] == 50 and after["loss"] < 0.5 * before
-        trained.append({name: estimator.get_variable_value(name) for name in estimator.get_variable_names()})
-    one, other = trained
+    runs = [tf.estimator.RunConfig(model_dir=str(tmp_path / name), tf_random_seed=2, log_step_count_steps=None)
+            for name in ("one", "other")]
+    one, other = (tf.estimator.Estimator(model_fn, config=run) for run in runs)
+    before = one.train(input_fn, steps=1).evaluate(input_fn, steps=1)["loss"]
+    after = one.train(input_fn, max_steps=50).evaluate(input_fn, steps=1)
+    assert after["global_step"] == 50 and after["loss"] < 0.5 * before
+    other.train(input_fn, steps=1).train(input_fn, max_steps=50)
+    one, other = ({name: trained.get_variable_value(name) for name in trained.get_variable_names()} for trained in (one, other))
     assert {f"bert/pooler/dense/kernel/{moment}" for moment in ("adam_m", "adam_v")} < set(one)
     for name, value in one.items():
         np.testing.assert_allclose(value, other[name], rtol=1e-5, atol=1e-6, err_msg=name)

@@ -2,15 +2,15 @@
 import collections
 import html
 import json
+import os
 import re
 import signal
-import subprocess
 import time
 
 import pytest
 
 from evaluation import cid
-from helpers import BC5CDR_FILES, command_of, cut_bc5cdr, files_below, run, settings, write_bc5cdr
+from helpers import BC5CDR_FILES, Background, cut_bc5cdr, files_below, run, settings, write_bc5cdr
 from support.paths import BC5CDRFolder
 from training import checkpoints
 
@@ -146,13 +146,13 @@ def test_killed_and_continued_it_is_the_uninterrupted_run(corpus, bert, tmp_path
     words = settings(**dict(SMALL, max_steps=30, evaluate_every=10, save_every_minutes=0))
     common = ("--corpus", corpus, "--bert", bert)
     run("run_BC5CDR.py", "train", *common, "--result", tmp_path / "whole", *words)
-    command = command_of("run_BC5CDR.py", "train", *common, "--result", tmp_path / "killed", *words)
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not checkpoints.states(str(tmp_path / "killed/checkpoints/BC5CDR")):
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    with open(os.devnull, "w") as nothing, Background("run_BC5CDR.py", "train", *common, "--result", tmp_path / "killed", *words,
+                                                      out=nothing, errors=nothing) as process:
+        while not checkpoints.states(str(tmp_path / "killed/checkpoints/BC5CDR")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
     assert not (tmp_path / "killed/checkpoints/BC5CDR/outcome.json").exists()
     continued = run("run_BC5CDR.py", "train", *common, "--result", tmp_path / "killed", *words)
     assert re.search(r"continued from step \d+", continued.stdout)

@@ -178,16 +178,17 @@ def evaluation_logits(inputs, config, settings, label_count, step, number):
     inputs, config, settings, label_count : as for text_model.bert_cnn.
     step, number : int32 scalar tensors, the global step and the batch's number, which the dropout masks depend on.
     """
-    layers = tower(config, settings, step, batch=number) if settings.evaluation_dropout else tower(config, settings)
+    masked = dict(step=step, batch=number) if settings.evaluation_dropout else {}
+    layers = tower(config, settings, gradients=False, **masked)
     # An exception in the midst of TensorFlow's calls from C++ to Python ends in an error of its own.
     with interrupts.held_back():
         return text_model.bert_cnn(inputs, config, settings._replace(keep_prob=1.0), layers, label_count)
 
 
-def tower(config, settings, step=None, share=None, batch=None):
-    """The layers of one tower: with dropout where there is a step, else without; `share` and `batch` as for Layers."""
+def tower(config, settings, step=None, share=None, batch=None, gradients=True):
+    """The layers of one tower: with dropout where there is a step, else without; the other parameters as for Layers."""
     xla = worth_compiling(config.hidden_size) if settings.xla == "auto" else settings.xla == "on"
-    return Layers(xla, None if step is None else settings.seed, step, settings.precision, share, batch)
+    return Layers(xla, None if step is None else settings.seed, step, settings.precision, share, batch, gradients)
 
 
 def check_precision(settings):

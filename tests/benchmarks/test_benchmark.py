@@ -1,65 +1,70 @@
 """`benchmark.py` as a user runs it, and its count of floating-point operations."""
 import json
 import os
+import shutil
 from unittest import mock
 
 import numpy as np
 import pytest
+from terminal import close_terminal, in_a_terminal
 
 import benchmark
 import scoring
 from benchmarks import race
-from helpers import run, settings
+from helpers import command_of, run, settings
 from inputs.head_of_note import Features
 from settings import Settings, settings_for
 from support import paths
 
 ARGUMENTS = ("--size", "tiny", "--steps", 2)
+# Figures of another run, some of them from before others were measured.
+EARLIER = {"size": "base", "recipe": "context", "settings": Settings(batch_size=48, seq_length=180)._asdict(),
+           "machine": {"processor": "some", "cores": 8, "tensorflow": "1.14.0", "python": "3.7.16"},
+           "figures": {"train_seconds": 8.0, "train_flop": 4e9, "wait_share": 0.0}}
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """A run with every part, and one with smaller batches compared with it: (processes, records, temporary folder)."""
+def measured(tmp_path_factory):
+    """A run with every part, compared with EARLIER: (process, its record, the record's path, temporary folder)."""
     folder = tmp_path_factory.mktemp("bench mark")
-    files = [folder / "first.json", folder / "second.json"]
-    temporary = folder / "temporary"
+    temporary, record = folder / "temporary", folder / "now.json"
     temporary.mkdir()
+    (folder / "earlier.json").write_text(json.dumps(EARLIER))
     with mock.patch.dict(os.environ, TMPDIR=str(temporary)):
-        first = run("benchmark.py", *ARGUMENTS, "--whole-run", *settings(batch_size=13, seq_length=64), "--json", files[0])
-        second = run("benchmark.py", "--size", "tiny", "--steps", 1, *settings(batch_size=8, seq_length=32), "--recipe", "demo",
-                     "--compare", files[0].name, "--json", files[1], cwd=folder)
-    return (first, second), [json.loads(path.read_text(encoding="utf-8")) for path in files], temporary
+        finished = run("benchmark.py", *ARGUMENTS, "--recipe", "demo", "--whole-run", *settings(batch_size=13, seq_length=64),
+                       "--compare", "earlier.json", "--json", record, cwd=folder)
+    return finished, json.loads(record.read_text(encoding="utf-8")), record, temporary
 
 
-def test_every_figure_is_measured_and_shown(runs):
-    (first, _), (record, _), _ = runs
+def test_every_figure_is_measured_and_shown(measured):
+    finished, record, path, _ = measured
+    assert benchmark.read_record(str(path)) == record
     assert set(record["figures"]) == {figure.key for figure in benchmark.MEASUREMENTS}
     for figure in benchmark.MEASUREMENTS:
         assert record["figures"][figure.key] > 0, figure.key
-        assert figure.label in first.stdout
+        assert figure.label in finished.stdout
     assert record["figures"]["examples"] == 31 * 200
-    assert record["machine"]["tensorflow"] in first.stdout
+    assert record["machine"]["tensorflow"] in finished.stdout
 
 
-def test_shares_and_speeds_agree_with_each_other(runs):
-    for record in runs[1]:
-        figures = record["figures"]
-        for part in ("train", "eval"):
-            # On a busy machine two measurements of the peak tell little; the best of all bounds what the model can reach.
-            assert 0.0 < figures[f"{part}_flops"] < 1.2 * figures["peak_flops_highest"]
-            assert figures[f"{part}_share"] > 0.0
-        assert 0.0 <= figures["wait_share"] < 1.0
-        assert figures["peak_flops_lowest"] <= figures["peak_flops"] <= figures["peak_flops_highest"]
+def test_shares_and_speeds_agree_with_each_other(measured):
+    figures = measured[1]["figures"]
+    for part in ("train", "eval"):
+        # On a busy machine two measurements of the peak tell little; the best of all bounds what the model can reach.
+        assert 0.0 < figures[f"{part}_flops"] < 1.2 * figures["peak_flops_highest"]
+        assert figures[f"{part}_share"] > 0.0
+    assert 0.0 <= figures["wait_share"] < 1.0
+    assert figures["peak_flops_lowest"] <= figures["peak_flops"] <= figures["peak_flops_highest"]
 
 
-def test_a_whole_run_is_the_sum_of_its_steps_and_evaluations(runs):
-    figures = runs[1][0]["figures"]
-    steps = 64 * 2600  # 33,800 examples in batches of 13
+def test_a_whole_run_is_the_sum_of_its_steps_and_evaluations(measured):
+    figures = measured[1]["figures"]
+    steps = 5 * 2600  # the recipe's epochs of 33,800 examples in batches of 13
     # Medians of an even number of times and of speeds are not quite each other's inverse.
     assert figures["train_tlinks"] == pytest.approx(13 / figures["train_seconds"], rel=0.2)
     step = 13 / figures["train_tlinks"]
-    assert figures["interval_seconds"] == pytest.approx(200 * step)
-    assert figures["run_seconds"] == pytest.approx(steps * step + steps / 200 * figures["evaluation_seconds"])
+    assert figures["interval_seconds"] == pytest.approx(50 * step)
+    assert figures["run_seconds"] == pytest.approx(steps * step + steps / 50 * figures["evaluation_seconds"])
 
 
 def test_an_evaluation_of_a_whole_run_is_that_of_the_dev_examples():
@@ -74,28 +79,46 @@ def test_a_whole_run_of_a_recipe_that_holds_documents_out_evaluates_these_every_
     assert "every epoch on 16,900 dev" in benchmark.whole_run_note(recipe)
 
 
-def test_two_recipes_race_on_the_same_dev_documents(corpus, bert, tmp_path):
+@pytest.fixture(scope="module")
+def raced(corpus, bert, tmp_path_factory):
+    """A race of two recipes: (its words, its result folder, the finished process)."""
+    words = ("benchmark.py", "--recipe", "context", "--against", "paper", "--corpus", corpus, "--bert", bert,
+             *settings(num_epochs=2, dev=0.4, evaluate_every=0, marker_layers=1))
+    folder = tmp_path_factory.mktemp("race")
+    return words, folder, run(*words, "--result", folder)
+
+
+def test_two_recipes_race_on_the_same_dev_documents(raced, tmp_path):
     """Both are trained and tested, the table tells their scores and speeds; a second call takes what is there."""
-    arguments = ("--recipe", "context", "--against", "paper", "--corpus", corpus, "--bert", bert, "--result", tmp_path,
-                 *settings(num_epochs=2, dev=0.4, evaluate_every=0, marker_layers=1))
-    first = run("benchmark.py", *arguments)
-    again = run("benchmark.py", *arguments)
+    words, folder, first = raced
+    shutil.copytree(str(folder), str(tmp_path / "race"))
+    words, folder = (*words, "--result", tmp_path / "race"), tmp_path / "race"
+    again = run(*words)
     tables = [finished.stdout.split("\n\n")[-1] for finished in (first, again)]
     assert first.stderr == again.stderr == "" and tables[0] == tables[1]
-    (tmp_path / "paper" / "seed-0").rename(tmp_path / "kept")
-    (tmp_path / "context" / "seed-0").rename(tmp_path / "paper" / "seed-0")
-    taken = run("benchmark.py", *arguments, check=False)
+    (folder / "paper" / "seed-0").rename(tmp_path / "kept")
+    (folder / "context" / "seed-0").rename(folder / "paper" / "seed-0")
+    taken = run(*words, check=False)
     assert taken.returncode == 1 and "trained with the recipe context" in taken.stderr
-    (tmp_path / "paper" / "seed-0").rename(tmp_path / "context" / "seed-0")
-    (tmp_path / "kept").rename(tmp_path / "paper" / "seed-0")
-    other = run("benchmark.py", *arguments, *settings(batch_size=3), check=False)
+    (folder / "paper" / "seed-0").rename(folder / "context" / "seed-0")
+    (tmp_path / "kept").rename(folder / "paper" / "seed-0")
+    other = run(*words, *settings(batch_size=3), check=False)
     assert other.returncode == 1 and "batch_size is 3, was 26" in other.stderr
     for recipe in ("paper", "context"):
-        record = json.loads((tmp_path / recipe / "seed-0" / "run.json").read_text(encoding="utf-8"))
+        record = json.loads((folder / recipe / "seed-0" / "run.json").read_text(encoding="utf-8"))
         assert (record["recipe"], record["settings"]["seed"], record["settings"]["dev"]) == (recipe, 0, "0.4")
-        scores = json.loads((tmp_path / recipe / "seed-0" / "scores.json").read_text(encoding="utf-8"))
+        scores = json.loads((folder / recipe / "seed-0" / "scores.json").read_text(encoding="utf-8"))
         assert f"{100 * scores['pairs']['accuracy']:.1f}" in first.stdout
     assert "TLINKs per second in `test`" in first.stdout and "paper's best dev accuracy" in first.stdout
+
+
+def test_a_race_outlasts_its_terminal(raced, tmp_path):
+    """Of two runs one is finished, the other is still to be made."""
+    words, folder, _ = raced
+    shutil.copytree(str(folder / "context"), str(tmp_path / "context"))
+    ended = in_a_terminal(command_of(*words, "--result", tmp_path), b"paper, seed 0", close_terminal)
+    assert os.WIFEXITED(ended) and os.WEXITSTATUS(ended) == 0
+    assert all((tmp_path / recipe / "seed-0" / "scores.json").is_file() for recipe in ("paper", "context"))
 
 
 def test_macro_f1_of_a_race_is_over_the_labels_that_occur_in_gold_or_prediction(tmp_path, monkeypatch):
@@ -145,19 +168,22 @@ def test_a_race_of_several_seeds_tells_their_mean_and_each():
     assert "15 (10, 20)" in table
 
 
-def test_comparison_shows_both_runs_and_their_ratio(runs):
-    (_, second), (before, now), _ = runs
-    assert now["recipe"] == "demo" and now["settings"]["batch_size"] == 8
-    line = next(line for line in second.stdout.split("\n") if line.startswith("training step: the model's products"))
-    values = [record["figures"]["train_flop"] for record in (now, before)]
-    assert [float(word) for word in line.split()[-4:] if word != "GFLOP"] == pytest.approx(
-        [values[0] / 1e9, values[1] / 1e9, values[0] / values[1]], rel=0.02)
+def test_comparison_shows_both_runs_and_their_ratio(measured):
+    finished, now, _, _ = measured
+    assert now["recipe"] == "demo" and now["settings"]["batch_size"] == 13
+    assert "earlier: base (12 layers, 768 wide), recipe context, batch 48 x 180" in finished.stdout
+    lines = {line[:58].strip(): line.split() for line in finished.stdout.split("\n")}
+    flop = now["figures"]["train_flop"]
+    shown = [float(word) for word in lines["training step: the model's products"][-4:] if word != "GFLOP"]
+    assert shown == pytest.approx([flop / 1e9, 4.0, flop / 4e9], rel=0.02)
+    # Of what is 0 there is no ratio, and what an earlier run has not measured is left open.
+    assert lines["training step: share of waiting for input"][-2:] == ["%", "0"]
+    assert lines["evaluation batch"][-1] == "s"
 
 
-def test_nothing_is_left_behind_nor_said_on_standard_error(runs):
-    processes, _, temporary = runs
-    assert [finished.stderr for finished in processes] == ["", ""]
-    assert os.listdir(str(temporary)) == []
+def test_nothing_is_left_behind_nor_said_on_standard_error(measured):
+    finished, _, _, temporary = measured
+    assert finished.stderr == "" and os.listdir(str(temporary)) == []
 
 
 @pytest.mark.parametrize("arguments, status, said", [

@@ -534,7 +534,7 @@ def test_no_text_of_a_note_leaves_the_corpus_folder(shared, tmp_path):
         os.chmod(place, 0o755)
     result = tmp_path / "result"
     common = ("--corpus", corpus, "--bert", shared / "parity" / "tiny_bert", "--result", result)
-    printed = run("run_i2b2.py", "train", *common, *settings(max_steps=2, evaluate_every=1)).stdout
+    printed = run("run_i2b2.py", "train", *common, *settings(max_steps=1, evaluate_every=1)).stdout
     printed += run("run_i2b2.py", "test", *common, "--with-text").stdout
     notes = [
         document.text for place in ("2012-07-15.original-annotation.release", "ground_truth/merged_xml")

@@ -5,10 +5,8 @@ the place in the whole batch, so that it does not depend on who computes what.
 """
 import contextlib
 import json
-import os
 import signal
 import socket
-import subprocess
 import threading
 import time
 
@@ -18,7 +16,7 @@ import pytest
 from commands.main import function_of
 from commands.options import parse_arguments
 from commands.train import cluster_of
-from helpers import command_of, corpus_of, run, settings
+from helpers import Background, corpus_of, run, settings
 from inputs import batching
 from inputs.reading import read_bert, read_corpus, train_and_dev
 from settings import settings_for
@@ -108,10 +106,8 @@ class Cluster:
             config = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
             self.logs.append(folder / f"{time.time()}-{index}")
             with open(str(self.logs[-1]), "w") as out, open(str(self.logs[-1]) + "-errors", "w") as errors:
-                self.processes.append(subprocess.Popen(
-                    command_of("run_i2b2.py", "train", *words), stdout=out, stderr=errors, stdin=subprocess.DEVNULL,
-                    env=dict(os.environ, TF_CONFIG=json.dumps(config), CLUSTER_SECRET=SECRET),
-                    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler)))
+                self.processes.append(Background("run_i2b2.py", "train", *words, out=out, errors=errors, environment=dict(
+                    TF_CONFIG=json.dumps(config), CLUSTER_SECRET=SECRET)))
 
     def __enter__(self):
         return self

@@ -17,6 +17,7 @@ from network.config import BertConfig
 from network.runtime import tf
 from settings import Settings, settings_for
 from support.paths import BertFolder, CorpusFolder, ResultFolder
+from tasks.i2b2 import I2B2Task
 from training import checkpoints, estimator, protocol, runs
 
 SMALL = dict(batch_size=7, eval_batch_size=3, learning_rate=1e-3, seq_length=32, max_steps=6, evaluate_every=2, threads=1)
@@ -212,7 +213,9 @@ def test_test_computes_equal_rows_each_under_its_own_mask(inputs, whole):
     assert 0 < np.abs(dropped - plain).max() < 2 * np.abs(plain).max()
 
 
-def test_evaluation_dropout_is_a_setting_of_a_test_and_no_part_of_answering(whole, command, capsys):
+def test_evaluation_dropout_is_a_setting_of_a_test_and_no_part_of_answering(whole, command, capsys, monkeypatch):
+    monkeypatch.setattr(I2B2Task, "make_report", lambda *_: ("", {}))  # it tells nothing here, and its drawings take a while
+
     def predictions():
         return (whole["false"] / "predictions.tsv").read_text(encoding="utf-8")
 

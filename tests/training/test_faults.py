@@ -10,16 +10,18 @@ import time
 import numpy as np
 import pytest
 
-from helpers import command_of, files_below, run, settings, write_corpus
+from helpers import Background, command_of, files_below, run, settings, write_corpus
 from inputs.head_of_note import Features
 from inputs.labels import LABELS
 from settings import Settings
 from support.paths import ResultFolder
 from training import checkpoints, protocol
 
+# Every run builds its graph, which is smaller with filters of one width.
+SMALL = dict(batch_size=4, save_every_minutes=0, seq_length=32, filter_sizes=2)
 # A run that ends only when something ends it, and saves after every step.
-ENDLESS = settings(batch_size=4, num_epochs=10 ** 4, evaluate_every=10 ** 6, save_every_minutes=0, seq_length=32)
-SHORT = settings(batch_size=4, eval_batch_size=2, max_steps=12, evaluate_every=3, save_every_minutes=0, seq_length=32)
+ENDLESS = settings(num_epochs=10 ** 4, evaluate_every=10 ** 6, **SMALL)
+SHORT = settings(eval_batch_size=2, max_steps=12, evaluate_every=3, **SMALL)
 
 
 @pytest.fixture
@@ -47,21 +49,13 @@ def small_disk(tmp_path):
         yield disk
 
 
-class Training:
+class Training(Background):
     """A `train` at work in the background; its output is read from a file."""
 
     def __init__(self, log, *arguments):
         self._log = log
         with open(str(log), "w") as out:
-            self.process = subprocess.Popen(command_of("run_i2b2.py", "train", *arguments), stdout=out,
-                                            stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, preexec_fn=hear_ctrl_c)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
+            super().__init__("run_i2b2.py", "train", *arguments, out=out, errors=out)
 
     def output(self):
         return self._log.read_text()
@@ -71,20 +65,15 @@ class Training:
         for _ in range(6000):
             if condition():
                 return
-            assert self.process.poll() is None, self.output()
+            assert self.poll() is None, self.output()
             time.sleep(0.05)
         pytest.fail(f"nothing came of it\n{self.output()}")
 
     def end(self, *signals):
         """Send signals; returns (exit status, output)."""
         for number in signals:
-            self.process.send_signal(number)
-        return self.process.wait(timeout=300), self.output()
-
-
-def hear_ctrl_c():
-    """Undo that a shell's background jobs, which these tests may be one of, ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+            self.send_signal(number)
+        return self.wait(timeout=300), self.output()
 
 
 def newest_step(result):
@@ -167,7 +156,7 @@ def test_signals_a_twin_and_damaged_files(own_corpus, bert, tmp_path):
     with training("first") as first:
         first.wait_until(lambda: newest_step(result) > 1)
         twin = run("run_i2b2.py", "train", *arguments, check=False)
-        assert twin.returncode == 1 and f"process {first.process.pid} on" in twin.stderr
+        assert twin.returncode == 1 and f"process {first.pid} on" in twin.stderr
         assert "another training is at work" in twin.stderr and len(twin.stderr.splitlines()) == 1
         first.end(signal.SIGKILL)
 
@@ -219,7 +208,7 @@ def test_a_full_and_a_read_only_disk(corpus, bert, tmp_path, small_disk):
         with open(str(disk / "filler"), "wb", buffering=0) as filler, contextlib.suppress(OSError):
             while True:
                 filler.write(bytes(4096))
-        assert filled.process.wait(timeout=300) == 1
+        assert filled.wait(timeout=300) == 1
     assert "Make room, then give the same command again" in filled.output() and "Traceback" not in filled.output()
     step = newest_step(result)
     assert not [name for name in files_below(result) if ".unfinished" in name or name.endswith(".tmp")]
@@ -281,11 +270,11 @@ def test_disk_needed_is_what_is_written(offline, corpus, bert):
 def test_two_tests_at_once(offline, tmp_path):
     result, arguments, _ = offline
     expected = (result / "predictions.tsv").read_text()
-    both = [subprocess.Popen(command_of("run_i2b2.py", "test", *arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-            for _ in range(2)]
-    for process in both:
-        output, _ = process.communicate(timeout=600)
-        assert process.returncode == 0, output
+    with contextlib.ExitStack() as at_work:
+        outputs = [at_work.enter_context(open(str(tmp_path / str(number)), "w+")) for number in range(2)]
+        both = [at_work.enter_context(Background("run_i2b2.py", "test", *arguments, out=out, errors=out)) for out in outputs]
+        for process, out in zip(both, outputs):
+            assert process.wait(timeout=600) == 0, out.seek(0) or out.read()
     assert (result / "predictions.tsv").read_text() == expected
     assert json.loads((result / "scores.json").read_text())["pairs"]["accuracy"] >= 0
 

@@ -1,5 +1,7 @@
 """What a run begins with, how it chooses its best model, and dropout in evaluation."""
+import gc
 import json
+import weakref
 
 import numpy as np
 import pytest
@@ -199,6 +201,18 @@ def test_evaluation_dropout_is_that_of_bert_and_repeats(logits_of):
     # The dense layer's dropout stays off.
     none = dict(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
     np.testing.assert_allclose(*logits_of(on, none, masks[:1]), without[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("xla", ["off", "on"])
+def test_the_graph_of_an_evaluation_is_freed(inputs, xla):
+    """A program that answers builds one again and again."""
+    bert = inputs[2]
+    with tf.Graph().as_default() as graph:
+        estimator.evaluation_graph(bert.config, CHOSEN._replace(xla=xla), len(LABELS), estimator.input_shapes(CHOSEN))
+    kept = weakref.ref(graph)
+    del graph
+    gc.collect()
+    assert kept() is None
 
 
 def test_test_computes_equal_rows_each_under_its_own_mask(inputs, whole):

@@ -26,7 +26,7 @@ check:
 	@bash tools/setup.sh --dev
 	@if .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 7))'; then .venv/bin/python -m ruff check .; \
 	else echo 'ruff needs Python 3.7 or newer: not run'; fi
-	@.venv/bin/python -m pytest -q -m 'not trains' </dev/null
+	@.venv/bin/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile -m 'not trains' </dev/null
 
 test:
 	@bash tools/test.sh $(TESTARGS)

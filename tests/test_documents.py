@@ -228,6 +228,7 @@ def test_without_a_report_no_picture_is_drawn(tmp_path):
     assert finished.returncode == 1 and "run_i2b2.py demo" in finished.stderr and not (tmp_path / "images").exists()
 
 
+@pytest.mark.trains
 def test_the_classifier_of_the_document_learns(bert, tmp_path):
     """On the TensorFlow that runs the tests, from another folder, by PYTHONPATH alone."""
     code = re.search(r"```python\n(.*?)```", read("docs/as-a-library.md"), re.DOTALL).group(1)

@@ -362,6 +362,7 @@ def test_a_case_that_cannot_be_read_is_refused(content, tmp_path):
         pretrained.lower_cases(paths.BertFolder(str(tmp_path)), {})
 
 
+@pytest.mark.trains
 def test_the_same_weights_in_each_layout_become_the_same_model(bert, corpus, tmp_path):
     """To the last bit, so that its probabilities are the same, too."""
     from network.runtime import tf

@@ -13,6 +13,10 @@ except ImportError:  # Windows
     import msvcrt
 
 
+# A process that was killed takes a moment to be gone, longer with gigabytes of memory on a busy machine, in seconds.
+LAST_MOMENT = 3.0
+
+
 def try_lock(descriptor):
     """Lock an open file for this process alone.
 
@@ -34,6 +38,16 @@ def try_lock(descriptor):
     except OSError:
         return None
     return True
+
+
+def is_kept(descriptor):
+    """Whether another process holds the lock on an open file, and goes on to; else this one has it, as with `try_lock`."""
+    until = time.time() + LAST_MOMENT
+    while try_lock(descriptor) is False:
+        if time.time() > until:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def open_lock(path):
@@ -91,6 +105,6 @@ def holder_of(path):
     if not os.path.lexists(path):
         return None
     with open_lock(path) as lock:
-        if try_lock(lock.fileno()) is not False:
+        if not is_kept(lock.fileno()):
             return None
         return lock.read().strip() or "it has just begun"

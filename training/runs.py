@@ -187,7 +187,7 @@ def claimed(result):
     """
     files.make_folder(result.root)
     with locks.open_lock(result.lock) as lock:
-        if locks.try_lock(lock.fileno()) is False:
+        if locks.is_kept(lock.fileno()):
             raise at_work(result, lock.read().strip() or "it has just begun")
         sign(lock)
         checkpoints.remove_unfinished(result.checkpoints)

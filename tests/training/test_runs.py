@@ -130,6 +130,21 @@ def test_a_finished_run_with_a_damaged_best_model_is_no_finished_run(result):
         runs.examine(result, results.read_run(result))
 
 
+def claim(result):
+    with runs.claimed(result):
+        pass
+
+
+@pytest.mark.parametrize("ask", [claim, lambda result: locks.holder_of(result.lock)])
+def test_a_training_that_was_killed_a_moment_ago_is_no_obstacle(ask, result):
+    with locks.open_lock(result.lock) as lock:
+        locks.try_lock(lock.fileno())
+        gone = threading.Timer(0.3, lock.close)
+        gone.start()
+        assert not ask(result)
+        gone.join()
+
+
 def test_one_training_and_one_test_at_a_time(result, capsys):
     with runs.claimed(result):
         with pytest.raises(InputError, match=f"another training is at work in .*: process {os.getpid()} on"):

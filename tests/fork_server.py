@@ -1,8 +1,8 @@
 """Runs the project's programs in processes that are forked from one that has imported TensorFlow already.
 
 Most of what a short command costs is importing TensorFlow. A forked process is as fresh as a started one, but for what was
-imported: no session, graph or thread exists before the fork. `helpers.run` uses it; what starting a program is about is tested
-with started ones.
+imported: no session, graph or thread exists before the fork. `helpers.run` and `helpers.Background` use it; what starting a
+program is about is tested with started ones.
 
 A request is one line of JSON (program, arguments, working directory, environment) with three file descriptors: standard output,
 standard error, and a socket that gets two lines, the process' id and, at its end, its exit status. Several may be at work.

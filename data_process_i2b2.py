@@ -565,11 +565,6 @@ def tsv_lines(rows):
         yield f"{row.guid}\t{row.target}\t{row.context}\t{row.label}\n"
 
 
-def to_tsv(rows):
-    """A few examples as the text of `train.txt`."""
-    return "".join(tsv_lines(rows))
-
-
 # ------------------------------------------------------------------------------------------- the whole corpus
 
 def check_corpus_folder(corpus):

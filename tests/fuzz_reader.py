@@ -111,7 +111,7 @@ def read(path):
             assert "\n" not in str(error) and os.path.basename(path) in str(error), "an unclear refusal"
             outcomes.add("refused")
             continue
-        lines = data_process_i2b2.to_tsv(examples).split("\n")[:-1]
+        lines = "".join(data_process_i2b2.tsv_lines(examples)).split("\n")[:-1]
         assert len(lines) == len(examples), "a line break in a field"
         for line in lines:
             assert line.count("\t") == 3 and line.split("\t")[3] in LABELS, "a tab in a field"

@@ -83,7 +83,7 @@ def lines_of(path):
 @pytest.mark.parametrize("folder, expected", [("parity/xml", "parity/upstream.txt"),
                                               ("quirks/readable", "quirks/readable.expected.txt")])
 def test_tsv_is_upstreams(shared, folder, expected):
-    tsv = data.to_tsv(data.read_split(shared / folder).examples)
+    tsv = "".join(data.tsv_lines(data.read_split(shared / folder).examples))
     assert sorted(tsv.split("\n")[:-1]) == lines_of(shared / expected)
 
 
@@ -229,7 +229,7 @@ def test_examples_have_no_tab_or_line_break_in_a_field(tmp_path):
     document = read(tmp_path, source, "decoded")
     example, = data.examples(document)
     assert example == ("101_T L", "one two three four", "a b c  d", "AFTER", "101", "T L", "E0", "E1")
-    assert data.to_tsv([example]).count("\t") == 3 and data.to_tsv([example]).count("\n") == 1
+    assert "".join(data.tsv_lines([example])).count("\t") == 3 and "".join(data.tsv_lines([example])).count("\n") == 1
 
 
 def test_every_label_is_read_and_merged(tmp_path):

@@ -31,7 +31,7 @@ def examples(folder):
     """Examples in the order of the recorded rows: that of the sorted lines."""
     rows = [example for document in data_process_i2b2.read_folder(folder / "xml")
             for example in data_process_i2b2.examples(document)]
-    return sorted(rows, key=lambda row: data_process_i2b2.to_tsv([row]))
+    return sorted(rows, key=lambda row: "".join(data_process_i2b2.tsv_lines([row])))
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def made(examples, bert):
 
 def test_data_equal_upstreams_to_the_byte(folder, examples):
     recorded_lines = (folder / "upstream.txt").read_bytes()
-    assert data_process_i2b2.to_tsv(examples).encode("utf-8") == recorded_lines
+    assert "".join(data_process_i2b2.tsv_lines(examples)).encode("utf-8") == recorded_lines
 
 
 def test_features_equal_upstreams(made, examples, recorded):

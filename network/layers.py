@@ -49,8 +49,7 @@ class Layers:
     be kept from the forward to the backward pass.
     """
 
-    def __init__(self, xla=False, seed=None, step=None, precision="float32", share=None, batch=None,
-                 gradients=True):
+    def __init__(self, xla=False, seed=None, step=None, precision="float32", share=None, batch=None, gradients=True):
         self._xla = xla
         self._type = tf.as_dtype(precision)
         self._seed, self._share, self._gradients = seed, share, gradients

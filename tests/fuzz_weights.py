@@ -20,8 +20,8 @@ TESTS = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [TESTS, os.path.dirname(TESTS)]
 
 import numpy as np
-import torch_files
 
+import torch_files
 from network import pretrained, weights_pytorch, weights_safetensors
 from support.errors import InputError
 

@@ -53,6 +53,17 @@ def write_corpus(folder):
     return folder
 
 
+def i2b2_xml(text, tags):
+    """A document of i2b2."""
+    return f"<r><TEXT><![CDATA[{text}]]></TEXT><TAGS>{tags}</TAGS></r>"
+
+
+def tlinks(count):
+    """So many TLINKs, as XML."""
+    return "".join(f'<TLINK id="TL{number}" fromID="E0" fromText="fall" toID="E1" toText="pain" type="AFTER"/>'
+                   for number in range(count))
+
+
 BIOC = "<?xml version='1.0' encoding='UTF-8'?><!DOCTYPE collection SYSTEM 'BioC.dtd'>\n<collection>{documents}</collection>\n"
 ABSTRACT = """<document><id>{id}</id>
 <passage><infon key="type">title</infon><offset>0</offset><text>Zyxodine and {disease}, a study.</text>

@@ -1,34 +1,27 @@
-"""Small input that would do large harm, files that are not what they seem, readers that go away, and what messages say then."""
+"""Small input that would do large harm, and files that are not what they seem: what it costs, and what is said of it."""
 import copy
 import gc
 import hashlib
 import os
 import random
-import re
-import shlex
-import subprocess
 import time
 import tracemalloc
 
-import hypothesis
 import numpy as np
 import pytest
-from hypothesis import strategies
-from terminal import close_terminal, hang_up, in_a_terminal
 
 import data_process_E3C
 import data_process_i2b2
 from data_process_i2b2 import Document, Mention, parse_document
 from evaluation import curves, predictions, results
 from fuzz_inputs import RUN, as_json, event_file, limited, write
-from helpers import command_of, run, settings, write_corpus
+from helpers import i2b2_xml, tlinks, write_corpus
 from inputs import batching, mentions, reading, sentences
-from inputs.labels import LABELS
 from inputs.vocabulary import read_vocab
 from network.config import load_config
 from network.pretrained import check_bert_folder
 from notes import answering, brat, candidates
-from settings import CHOICES, RANGES, Settings, settings_for
+from settings import RANGES, Settings, settings_for
 from support import schema
 from support.arrays import read_arrays
 from support.errors import InputError
@@ -37,17 +30,6 @@ from training import outcome, runs
 
 TRAIN, TEST = "2012-07-15.original-annotation.release", "ground_truth/merged_xml"
 WORDS = "The patient had a fall , then pain . "
-
-
-def xml(text, tags):
-    """A document of i2b2."""
-    return f"<r><TEXT><![CDATA[{text}]]></TEXT><TAGS>{tags}</TAGS></r>"
-
-
-def tlinks(count):
-    """So many TLINKs, as XML."""
-    return "".join(f'<TLINK id="TL{number}" fromID="E0" fromText="fall" toID="E1" toText="pain" type="AFTER"/>'
-                   for number in range(count))
 
 
 def peak_bytes(function):
@@ -67,7 +49,7 @@ def peak_bytes(function):
 def large(tmp_path):
     """A corpus folder with a document of 1 MB that asks for 3 GB of examples."""
     corpus = write_corpus(tmp_path / "corpus")
-    (corpus / TRAIN / "large.xml").write_text(xml(WORDS * 13600, tlinks(6000)))
+    (corpus / TRAIN / "large.xml").write_text(i2b2_xml(WORDS * 13600, tlinks(6000)))
     return corpus
 
 
@@ -89,7 +71,7 @@ def test_a_disk_without_room_is_told_before_any_is_written(tmp_path, monkeypatch
 
 def test_examples_go_to_file_and_digest_line_by_line(tmp_path):
     corpus = write_corpus(tmp_path / "corpus")
-    (corpus / TRAIN / "long.xml").write_text(xml(WORDS * 5000, tlinks(500)))
+    (corpus / TRAIN / "long.xml").write_text(i2b2_xml(WORDS * 5000, tlinks(500)))
     peak, read = peak_bytes(lambda: reading.read_corpus(CorpusFolder(str(corpus))))
     assert (corpus / "train.txt").stat().st_size > 90e6 and peak < 30e6
     assert read.fingerprint["train"] == hashlib.sha256((corpus / "train.txt").read_bytes()).hexdigest()
@@ -130,15 +112,15 @@ def test_candidates_that_repeat_a_mention_as_long_as_a_note_are_refused():
     tags = f'<EVENT id="E0" start="1" end="4" text="{WORDS * 10000}" type="PROBLEM"/>' + "".join(
         f'<EVENT id="E{number}" start="1" end="4" text="The" type="PROBLEM"/>' for number in range(1, 400))
     with pytest.raises(InputError, match="longish: its mentions and links"):
-        answering.read_note(xml(WORDS, tags), "longish")
+        answering.read_note(i2b2_xml(WORDS, tags), "longish")
 
 
 MEMORY = {
-    "text": xml(WORDS * 30000, ""), "wide text": xml(WORDS * 30000 + "\U0001F600", ""),
-    "mentions": xml("a", "<EVENT/>" * 50000),
-    "attributes": xml("a", "<EVENT " + " ".join(f'a{number}=""' for number in range(100000)) + "/>"),
-    "links": xml("a b", tlinks(20000)),
-    "empty links": xml("a", '<TLINK id="" fromID="" fromText="" toID="" toText="" type="AFTER"/>' * 20000)}
+    "text": i2b2_xml(WORDS * 30000, ""), "wide text": i2b2_xml(WORDS * 30000 + "\U0001F600", ""),
+    "mentions": i2b2_xml("a", "<EVENT/>" * 50000),
+    "attributes": i2b2_xml("a", "<EVENT " + " ".join(f'a{number}=""' for number in range(100000)) + "/>"),
+    "links": i2b2_xml("a b", tlinks(20000)),
+    "empty links": i2b2_xml("a", '<TLINK id="" fromID="" fromText="" toID="" toText="" type="AFTER"/>' * 20000)}
 
 
 @pytest.mark.parametrize("name", sorted(MEMORY))
@@ -238,7 +220,7 @@ def test_the_index_finds_what_going_through_the_text_finds(monkeypatch):
 def test_the_index_takes_entities_and_white_space_as_they_are_meant(monkeypatch):
     monkeypatch.setattr(mentions, "SCANS", 0)
     event = '<EVENT id="E0" start="30" end="31" text="patient&apos;s X-ray"/>'
-    document = parse_document(xml("The  patient&apos;s\n x-ray , x", event), "n", "decoded")
+    document = parse_document(i2b2_xml("The  patient&apos;s\n x-ray , x", event), "n", "decoded")
     begin, end = mentions.located(document)["E0"].span
     assert document.text[begin:end] == "patient&apos;s\n x-ray"
 
@@ -404,198 +386,3 @@ def test_probabilities_are_probabilities(value, tmp_path):
     path.write_text("\t".join(predictions.Predictions.columns()) + "\n" + "\t".join(row) + "\n")
     with pytest.raises(InputError, match=r"predictions\.tsv: line 2 is damaged"):
         predictions.read(str(path))
-
-
-# --------------------------------------------------------------------------------------------------- terminals and names
-
-def shell(line, **environment):
-    """Run a line of bash; returns the finished process."""
-    return subprocess.run(["bash", "-c", line], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          universal_newlines=True, env=dict(os.environ, **environment), timeout=300)
-
-
-def quoted(*words):
-    return " ".join(shlex.quote(str(word)) for word in command_of(*words))
-
-
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("words", [("data_process_i2b2.py", "--corpus", "{0}"), ("scoring.py", "{0}/" + TRAIN, "{0}/" + TRAIN)])
-def test_a_short_command_whose_reader_goes_away_ends_with_141(words, unbuffered, corpus):
-    line = quoted(*(word.format(corpus) for word in words))
-    finished = shell(f"{{ sleep 0.3; exec {line}; }} | true; exit ${{PIPESTATUS[0]}}", PYTHONUNBUFFERED=unbuffered)
-    assert (finished.returncode, finished.stderr) == (141, "")
-
-
-def test_a_closed_stream_is_no_place_for_messages(corpus, tmp_path):
-    missing = quoted("data_process_i2b2.py", "--corpus", tmp_path / "nowhere")
-    for closed in (">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"):
-        finished = shell(f"{missing} {closed}")
-        assert finished.returncode == 1 and "Traceback" not in finished.stderr
-    finished = shell(f"{quoted('data_process_i2b2.py', '--corpus', corpus)} <&- >&- 2>&-")
-    assert finished.returncode == 0 and (corpus / "train.txt").read_text(encoding="utf-8").startswith("0_TL0\t")
-
-
-@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
-def test_no_character_of_a_message_fails(encoding, tmp_path):
-    corpus = write_corpus(tmp_path / "corpus")
-    for name in ("\xfcn\xef", os.fsdecode(b"caf\xe9")):
-        os.rename(str(corpus), str(tmp_path / name))
-        corpus = tmp_path / name
-        good = shell(quoted("data_process_i2b2.py", "--corpus", corpus), PYTHONIOENCODING=encoding)
-        assert good.returncode == 0 and "documents" in good.stdout, good.stderr
-        bad = shell(quoted("data_process_i2b2.py", "--corpus", corpus / "nowhere"), PYTHONIOENCODING=encoding)
-        assert bad.returncode == 1 and bad.stderr.startswith("error: ") and "Traceback" not in bad.stderr
-
-
-def test_a_name_that_cannot_be_used_is_refused():
-    folder = os.fsdecode(b"/tmp/caf\xe9")
-    for use in (BertFolder, lambda folder: runs.require_model(ResultFolder(folder), ""),
-                lambda folder: runs.check_folders(ResultFolder(folder), CorpusFolder("corpus"))):
-        with pytest.raises(InputError, match="not UTF-8"):
-            use(folder)
-    with pytest.raises(InputError, match="not UTF-8"):
-        answering.output_names([os.fsdecode(b"caf\xe9.xml")], "out")
-    for name in ("a\tb", "a\u2028b", "a\nb"):
-        with pytest.raises(InputError, match="cannot stand there. Rename the file, for example to 'a_b"):
-            answering.output_names([f"notes/{name}.xml"], "out")
-
-
-@pytest.mark.trains
-@pytest.mark.parametrize("ending", ["| head -1", ">&- 2>&-"])
-def test_training_and_testing_outlast_their_reader(ending, corpus, bert, tmp_path):
-    result = tmp_path / "result"
-    common = ("--corpus", corpus, "--bert", bert, "--result", result)
-    train = quoted("run_i2b2.py", "train", *common, *settings(batch_size=4, max_steps=2, evaluate_every=2, seq_length=32))
-    assert shell(f"{train} {ending}; exit ${{PIPESTATUS[0]}}").returncode == 0
-    assert outcome.read_outcome(ResultFolder(str(result))).step == 2
-    assert shell(f"{quoted('run_i2b2.py', 'test', *common)} {ending}; exit ${{PIPESTATUS[0]}}").returncode == 0
-    assert (result / "scores.json").is_file()
-
-
-@pytest.mark.trains
-@pytest.mark.parametrize("then, status, is_finished", [(close_terminal, 0, True), (hang_up, 129, False)])
-def test_training_outlasts_its_terminal_and_obeys_who_hangs_it_up(then, status, is_finished, corpus, bert, tmp_path):
-    result = ResultFolder(str(tmp_path / "result"))
-    words = command_of("run_i2b2.py", "train", "--corpus", corpus, "--bert", bert, "--result", result.root, *settings(
-        batch_size=4, max_steps=30, evaluate_every=15, seq_length=32))
-    ended = in_a_terminal(words, b"fine-tuning: ", then)
-    assert os.WIFEXITED(ended) and os.WEXITSTATUS(ended) == status
-    assert (outcome.read_outcome(result) is not None) == is_finished
-
-
-# -------------------------------------------------------------------------------------------------------------- messages
-
-def test_an_empty_name_is_refused(tmp_path):
-    for option in ("corpus", "bert", "result"):
-        for command in ("train", "test", "check"):
-            finished = run("run_i2b2.py", command, f"--{option}", "", check=False, cwd=tmp_path)
-            assert finished.returncode == 2 and f"--{option}: the name is empty" in finished.stderr
-    with pytest.raises(InputError, match="empty"):
-        ResultFolder("")
-    with pytest.raises(InputError, match="empty"):
-        CorpusFolder("")
-
-
-def test_the_folder_of_a_seed_is_named(tmp_path):
-    for seed in (0, 1):
-        write(ResultFolder(str(tmp_path)).of_seed(seed).best + ".index", b"")
-    with pytest.raises(InputError, match=r"--result .*seed-0; `test --seeds 2`"):
-        runs.require_model(ResultFolder(str(tmp_path)), "")
-
-
-def test_a_model_without_its_bert_asks_for_it(corpus, tmp_path, monkeypatch):
-    from support import paths
-    monkeypatch.setattr(paths, "DEFAULT_BERT", str(tmp_path / "no bert"))
-    monkeypatch.setattr(paths, "UPSTREAM_BERT", str(tmp_path / "no bert either"))
-    from commands.common import read_inputs_of_model
-    from commands.options import parse_arguments
-    arguments = parse_arguments(["test", "--corpus", str(corpus), "--result", str(tmp_path)])
-    with pytest.raises(InputError, match="made from with --bert DIR"):
-        read_inputs_of_model(arguments, Settings(), ResultFolder(str(tmp_path)), {})
-
-
-@pytest.mark.parametrize("archive, command", [("2012-07-15.original-annotation.release.tar.gz", "tar -xf"), ("data.ZIP", "unzip")])
-def test_an_archive_that_was_not_unpacked_is_named_with_the_command(archive, command, tmp_path):
-    (tmp_path / archive).write_bytes(b"")
-    with pytest.raises(InputError) as refusal:
-        data_process_i2b2.check_corpus_folder(CorpusFolder(str(tmp_path)))
-    assert f"{archive} does. Unpack it: {command}" in str(refusal.value)
-
-
-def test_notes_without_a_link_to_type_say_why():
-    def told(text, tags):
-        return answering.nothing_to_type(answering.read_note(xml(text, tags)))
-    assert "no EVENT is marked" in told("a", "")
-    assert "have a type" in told("fall pain", tlinks(1))
-    assert "no candidates" in told("fall", '<EVENT id="E0" start="1" end="5" text="fall" type="PROBLEM"/>')
-
-
-def test_the_timeline_of_an_earlier_call_does_not_stay(tmp_path):
-    note = answering.read_note(xml("fall pain", tlinks(1)), "n")
-    answered = answering.answer(note, np.zeros([0, 8]), False)
-    answering.write_answer(str(tmp_path), answered, True)
-    assert (tmp_path / "n.html").is_file()
-    answering.write_answer(str(tmp_path), answered, False)
-    assert not (tmp_path / "n.html").exists()
-    (tmp_path / "n.html").write_text("the user's own")
-    answering.write_answer(str(tmp_path), answered, False)
-    assert (tmp_path / "n.html").is_file()
-
-
-def test_a_model_of_one_label_is_told_with_what_to_try():
-    line = outcome.one_label(np.full(5, 2), "dev examples", Settings(), LABELS)
-    assert "all 5 dev examples the label BEFORE" in line and "--set learning_rate=1e-05 or --set optimizer=adamw" in line
-    assert "adamw" not in outcome.one_label(np.zeros(5, int), "dev examples", Settings(optimizer="adamw"), LABELS)
-    assert outcome.one_label(np.array([1, 2]), "dev examples", Settings(), LABELS) is None
-
-
-@hypothesis.given(rate=strategies.floats(*RANGES["learning_rate"]), clip=strategies.floats(*RANGES["clip"]),
-                  optimizer=strategies.sampled_from(CHOICES["optimizer"]))
-@hypothesis.example(rate=0.0, clip=RANGES["clip"][0], optimizer="adamw")
-def test_what_is_advised_can_be_set_and_is_not_set_already(rate, clip, optimizer):
-    chosen = Settings(learning_rate=rate, clip=clip, optimizer=optimizer)
-    for told in (outcome.advice_against_overflow(chosen), outcome.one_label(np.zeros(5, int), "dev examples", chosen, LABELS)):
-        for assignment in re.findall(r"--set (\S+=[^\s,]+)", told):
-            changed = settings_for("paper", [assignment], base=chosen)
-            assert changed != chosen and changed.learning_rate <= rate and changed.clip <= clip
-        assert ("--set optimizer" in told) == (optimizer == "adam")
-
-
-@pytest.mark.trains
-def test_train_and_test_tell_of_a_model_of_one_label(corpus, bert, tmp_path):
-    common = ("--corpus", corpus, "--bert", bert, "--result", tmp_path / "result")
-    trained = run("run_i2b2.py", "train", *common,
-                  *settings(batch_size=4, max_steps=4, evaluate_every=4, seq_length=32, learning_rate=1.0))
-    tested = run("run_i2b2.py", "test", *common)
-    for finished, what in ((trained, "dev"), (tested, "test")):
-        assert finished.stdout.count("note: the best model gives all") == 1 and f"{what} examples the label" in finished.stdout
-
-
-def test_a_demo_on_own_data_says_nothing_of_synthetic_notes(tmp_path, monkeypatch, capsys):
-    from commands import demo
-    from commands.options import parse_arguments
-    from evaluation import tlink_scores
-    from evaluation.bootstrap import Interval
-    from evaluation.headline import Headline
-    head = Headline(tlink_scores.SCORES, {"pairs.accuracy": Interval(0.5, 0.4, 0.6)}, {"pairs.accuracy": 0.25},
-                    {tlink_scores.EIGHT: "BEFORE"}, "", 7, 70, (), "")
-    monkeypatch.setattr(demo, "train", lambda arguments: None)
-    monkeypatch.setattr(demo, "test", lambda arguments: head)
-    monkeypatch.setattr(demo, "toy_bert", lambda: "toy")
-    demo.demo(parse_arguments(["demo", "--corpus", str(tmp_path), "--bert", "b"]))
-    own = capsys.readouterr().out
-    demo.demo(parse_arguments(["demo"]))
-    sample = capsys.readouterr().out
-    assert "50.0 % of the test TLINKs" in own and "This is a toy" not in own
-    assert "50.0 % of the synthetic TLINKs" in sample and "This is a toy" in sample
-
-
-def test_an_unknown_runtime_is_refused_with_the_choices(project):
-    finished = shell(f"bash {shlex.quote(str(project / 'tools' / 'setup.sh'))} --only tf3")
-    assert finished.returncode == 2 and "--only tf3: choose tf1" in finished.stderr and "tf2" in finished.stderr
-
-
-def test_the_module_of_predictions_says_how_it_is_used():
-    finished = run("predict.py", check=False)
-    assert finished.returncode == 2
-    assert "from predict import RelationClassifier" in finished.stderr and "--out DIR" in finished.stderr

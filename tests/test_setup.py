@@ -73,6 +73,11 @@ class Machine:
         return run.returncode, run.stdout.strip(), run.stderr.strip()
 
 
+def test_an_unknown_runtime_is_refused_with_the_choices(machine, project):
+    status, _, error = machine.setup(project, "--only", "tf3")
+    assert status == 2 and "--only tf3: choose tf1" in error and "tf2" in error
+
+
 def test_the_reference_python_comes_first(machine, project):
     machine.python("python3.11", "3.11.7")
     machine.python("python3.6", "3.6.15")

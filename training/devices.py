@@ -9,7 +9,7 @@ import os
 from typing import NamedTuple
 
 import optimization
-from network.runtime import IS_CURRENT, tf
+from network.runtime import tf
 from support.errors import InputError
 
 SUM = tf.distribute.ReduceOp.SUM
@@ -103,9 +103,6 @@ def merged(function, *tensors):
 
     In it each of the tensors stands for those of all devices.
     """
-    if IS_CURRENT:
-        # It would rewrite the source of what it calls here.
-        function = tf.autograph.experimental.do_not_convert(function)
     return tf.distribute.get_replica_context().merge_call(function, args=tensors)
 
 

@@ -112,7 +112,9 @@ class Estimator:
     def _shared_training_spec(self, input_fn, strategy):
         """The EstimatorSpec of a training that devices share; hooks and scaffold are those of this machine's first."""
         features, labels = next_element(strategy.make_input_fn_iterator(lambda context: input_fn()))
-        spec = strategy.extended.call_for_each_replica(self._model_fn, args=(features, labels, ModeKeys.TRAIN))
+        # Else TensorFlow would rewrite the source of all that builds the graph, in files that a killed process leaves behind.
+        model_fn = tf.autograph.experimental.do_not_convert(self._model_fn)
+        spec = strategy.extended.call_for_each_replica(model_fn, args=(features, labels, ModeKeys.TRAIN))
 
         def first(value):
             return strategy.experimental_local_results(value)[0]

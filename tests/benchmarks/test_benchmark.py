@@ -6,7 +6,6 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from terminal import close_terminal, in_a_terminal
 
 import benchmark
 import scoring
@@ -15,6 +14,7 @@ from helpers import command_of, run, settings
 from inputs.head_of_note import Features
 from settings import Settings, settings_for
 from support import paths
+from terminal import close_terminal, in_a_terminal
 
 ARGUMENTS = ("--size", "tiny", "--steps", 2)
 # Figures of another run, some of them from before others were measured.

@@ -6,7 +6,6 @@ import shutil
 
 import numpy as np
 import pytest
-from torch_files import state_dict, write_older, write_safetensors, write_zip
 
 from helpers import run, settings
 from inputs import reading
@@ -15,6 +14,7 @@ from network import pretrained
 from settings import Settings
 from support import paths
 from support.errors import InputError
+from torch_files import state_dict, write_older, write_safetensors, write_zip
 
 # Google's name of a tensor (of layer 0, where it has one) -> Hugging Face's, and whether the latter is transposed.
 NAMES = {

@@ -9,14 +9,14 @@ import zipfile
 
 import numpy as np
 import pytest
-import torch_files
-from torch_files import Tensor, state_dict, write_older, write_zip
 
 import fuzz_weights
+import torch_files
 from network import weights_pickle, weights_pytorch, weights_safetensors
 from network.weights_pytorch import tensors
 from network.weights_tensors import read_tensor
 from support.errors import InputError
+from torch_files import Tensor, state_dict, write_older, write_zip
 
 BOTH = pytest.mark.parametrize("write", [write_zip, write_older])
 

@@ -116,7 +116,8 @@ def test_what_continues_a_restart_of_several_seeds_is_the_command_without_restar
     assert str(ended.value).count("without --restart") == bool(advice)
 
 
-def test_a_restart_of_several_seeds_moves_nothing_while_one_of_them_is_trained(restart, folders):
+def test_a_restart_of_several_seeds_moves_nothing_while_one_of_them_is_trained(restart, folders, monkeypatch):
+    monkeypatch.setattr(locks, "LAST_MOMENT", 0.1)
     with locks.open_lock(folders[2].lock) as held:
         locks.try_lock(held.fileno())
         with pytest.raises(InputError, match="another training is at work in .*seed-2"):

@@ -80,7 +80,8 @@ def test_a_linked_lock_is_refused_and_what_it_leads_to_stays(tmp_path):
     assert (tmp_path / "file").read_text() == "somebody's" and not (tmp_path / "nowhere").exists()
 
 
-def test_a_lock_is_waited_for_told_and_given_up(tmp_path):
+def test_a_lock_is_waited_for_told_and_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "LAST_MOMENT", 0.1)
     path, told = str(tmp_path / "lock"), []
     assert locks.holder_of(path) is None and not os.path.exists(path)
     with locks.held(path, 0) as lock:

@@ -145,7 +145,8 @@ def test_a_training_that_was_killed_a_moment_ago_is_no_obstacle(ask, result):
         gone.join()
 
 
-def test_one_training_and_one_test_at_a_time(result, capsys):
+def test_one_training_and_one_test_at_a_time(result, capsys, monkeypatch):
+    monkeypatch.setattr(locks, "LAST_MOMENT", 0.1)
     with runs.claimed(result):
         with pytest.raises(InputError, match=f"another training is at work in .*: process {os.getpid()} on"):
             with runs.claimed(result):
@@ -183,6 +184,7 @@ def here(command, *words):
 
 def lock(result, corpus, monkeypatch):
     """Another process trains there."""
+    monkeypatch.setattr(locks, "LAST_MOMENT", 0.1)
     held = locks.open_lock(result.lock)
     locks.try_lock(held.fileno())
     return held

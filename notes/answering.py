@@ -160,7 +160,7 @@ def predict_files(names, out, result, load, kind=candidates.ALL, consistent=Fals
     classifier = load()
     say(f"{counted(len(notes), 'note')}, {counted(total, 'TLINK')} without a type")
     began = time.time()
-    progress = Progress("predicting", total, unit="TLINK")
+    progress = Progress("predicting", total, unit="TLINK", keep=False)
     done, moved, found = 0, 0, []
     for group in groups(notes, BATCHES_AT_ONCE * classifier.settings.eval_batch_size):
         for one in classifier.answers(group, consistent):

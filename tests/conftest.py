@@ -95,7 +95,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.fspath.basename in TRAINING_FILES or TRAINING_FIXTURES & set(item.fixturenames):
             item.add_marker("trains")
-    long = {item.fspath for item in items if item.get_closest_marker("trains")}
     # The longest of them are in training/, the last folder.
-    last = sorted(long, reverse=True)
-    items.sort(key=lambda item: last.index(item.fspath) if item.fspath in long else len(last))
+    that_train = sorted({item.fspath for item in items if item.get_closest_marker("trains")}, reverse=True)
+    items.sort(key=lambda item: that_train.index(item.fspath) if item.fspath in that_train else len(that_train))

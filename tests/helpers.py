@@ -109,7 +109,7 @@ def run(script, *arguments, cwd=None, check=True, timeout=600, fresh=False):
         finished = subprocess.run(command_of(script, *arguments), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                   universal_newlines=True, timeout=timeout, stdin=subprocess.DEVNULL)
     else:
-        finished = forked(script, list(map(str, arguments)), folder, timeout)
+        finished = forked(script, arguments, folder, timeout)
     if check:
         assert finished.returncode == 0, f"{script} {arguments}\n{finished.stdout}\n{finished.stderr}"
     return finished
@@ -124,7 +124,7 @@ def forked(script, arguments, folder, timeout):
         for written in (out, errors):
             written.seek(0)
             texts.append(written.read().decode("utf-8").replace("\r\n", "\n"))
-        return subprocess.CompletedProcess([process.program] + arguments, process.returncode, *texts)
+        return subprocess.CompletedProcess([process.program, *arguments], process.returncode, *texts)
 
 
 class Background:
